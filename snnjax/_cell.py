@@ -1,0 +1,230 @@
+"""The contract of a cell: one example, one time step, state in and state out."""
+
+import abc
+import inspect
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, PyTree
+
+from ._errors import InputError
+from ._misc import type_name
+from ._types import Key, Keys, Out, State, Trajectory
+
+
+class AbstractCell(eqx.Module, Generic[State]):
+    """A state transition: the two methods that make a neuron, a synapse, or a whole network.
+
+    A subclass needs nothing else. `unroll` and the containers do the rest.
+
+    ```python
+    import jax.numpy as jnp
+    import snnjax as snn
+
+    class Decay(snn.AbstractCell):
+        factor: float = 0.9
+
+        def init_state(self, x, *, key=None):
+            return jnp.zeros_like(x)
+
+        def __call__(self, state, x, *, key=None):
+            v = self.factor * state + x
+            return v, v
+
+    final, ys = snn.unroll(Decay(), jnp.ones((10, 3)))
+    ```
+    """
+
+    @abc.abstractmethod
+    def init_state(self, x: Any, *, key: Key = None) -> State:
+        """The state before the first step, made from one step's input.
+
+        **Arguments:**
+
+        - `x`: an array (`unroll` passes the first step) or a `jax.ShapeDtypeStruct`.
+        - `key`: a key, for a random initial state.
+
+        **Returns:** the state; every step must keep its structure, shapes and dtypes.
+        """
+
+    @abc.abstractmethod
+    def __call__(self, state: State, x: Any, *, key: Key = None) -> tuple[State, Out]:
+        """One step, in the order of a `lax.scan` body.
+
+        **Arguments:**
+
+        - `state`: the state before the step.
+        - `x`: one step's input.
+        - `key`: a key, for a random step.
+
+        **Returns:** the state after the step, and the output.
+        """
+
+
+@runtime_checkable
+class RunPart(Protocol):
+    """How a container runs one of its parts over a whole sequence: see `AbstractSequenceCell.scan`."""
+
+    def __call__(
+        self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
+    ) -> tuple[Any, Trajectory, PyTree]: ...
+
+
+class AbstractSequenceCell(AbstractCell[State]):
+    """A cell that knows a faster way through a whole sequence than one step after the other."""
+
+    @abc.abstractmethod
+    def scan(
+        self, run: RunPart, state: State, xs: Trajectory, keys: Keys
+    ) -> tuple[State, Trajectory, PyTree]:
+        """All steps at once. Must agree with stepping.
+
+        **Arguments:**
+
+        - `run`: `run(name, part, state, xs, keys)` runs a part of this cell over the sequence.
+        - `state`: the state before the first step.
+        - `xs`: the inputs, time on axis 0.
+        - `keys`: one key per step, or None; parts take theirs by `split_keys`.
+
+        **Returns:** the state after the last step, the outputs, and the states after every step, the last
+        two with time on axis 0.
+        """
+
+
+def _accepts_key(layer: Callable) -> bool:
+    try:
+        parameters = inspect.signature(layer).parameters.values()
+    except ValueError:  # some builtins have no signature
+        return False
+    return any(p.name == "key" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def _expected_shape(layer: Any) -> tuple[int | str, ...] | None:
+    """The input shape of the layers that say it, with words for the axes of free size."""
+    if isinstance(layer, eqx.nn.Linear):
+        return () if layer.in_features == "scalar" else (layer.in_features,)
+    if isinstance(layer, eqx.nn.Conv | eqx.nn.ConvTranspose):
+        return (layer.in_channels, *(f"size{i}" for i in range(layer.num_spatial_dims)))
+    return None
+
+
+class Stateless(AbstractSequenceCell[None]):
+    """A layer without state as a cell: any callable `layer(x)` or `layer(x, key=key)`.
+
+    Over a sequence it leaves the time loop: all steps are computed at once, and an `eqx.nn.Linear` is one
+    matrix product. The containers wrap their layers by themselves.
+
+    Boolean and integer spikes are converted to the dtype of the layer's weights.
+
+    **Arguments:**
+
+    - `layer`: any `eqx.nn` layer, another Equinox module, or a function.
+
+    Raises an `InputError` (a `ValueError`) for an input whose shape the layer does not take, and for a layer
+    that draws random numbers and is given no key.
+    """
+
+    layer: Callable
+
+    def init_state(self, x: Any, *, key: Key = None) -> None:
+        del x, key
+
+    def _prepare(self, x: Array, shape: tuple[int, ...], key: Key) -> Array:
+        """Check one step's shape, and convert spikes to the weights' dtype."""
+        expected = _expected_shape(self.layer)
+        if expected is not None and (
+            len(expected) != len(shape)
+            or any(isinstance(e, int) and e != s for e, s in zip(expected, shape, strict=True))
+        ):
+            raise InputError(
+                f"{type_name(self.layer)} was given one step of shape {shape}; it takes "
+                f"({', '.join(map(str, expected))}{',' * (len(expected) == 1)}). Time is axis 0 of the "
+                f"sequence, a batch is `jax.vmap` over `unroll`."
+            )
+        if isinstance(self.layer, eqx.nn.Dropout) and key is None and not self.layer.inference:
+            raise InputError(
+                "Dropout draws random numbers and was given no key; it takes a PRNG key. Pass "
+                "`key=jax.random.key(0)` to `unroll`, or use `eqx.nn.inference_mode(model)`."
+            )
+        weights = jax.tree.leaves(eqx.filter(self.layer, eqx.is_inexact_array))
+        if weights and not isinstance(self.layer, eqx.nn.Embedding) and eqx.is_array(x):
+            is_spikes = not jnp.issubdtype(x.dtype, jnp.inexact)
+            return x.astype(weights[0].dtype) if is_spikes else x
+        return x
+
+    def _apply(self, x: Any, key: Key) -> Any:
+        return self.layer(x, key=key) if _accepts_key(self.layer) else self.layer(x)
+
+    def __call__(self, state: None, x: Any, *, key: Key = None) -> tuple[None, Out]:
+        del state
+        x = self._prepare(x, jnp.shape(x), key) if eqx.is_array(x) else x
+        with jax.named_scope(f"snn.{type_name(self.layer)}"):
+            return None, self._apply(x, key)
+
+    def scan(
+        self, run: RunPart, state: None, xs: Trajectory, keys: Keys
+    ) -> tuple[None, Trajectory, None]:
+        del run, state
+        xs = self._prepare(xs, jnp.shape(xs)[1:], keys) if eqx.is_array(xs) else xs
+        with jax.named_scope(f"snn.{type_name(self.layer)}"):
+            if isinstance(self.layer, eqx.nn.Linear) and self.layer.weight.ndim == xs.ndim == 2:
+                # `vmap` of a matrix-vector product would transpose; written so it is one plain product.
+                ys = xs @ self.layer.weight.T
+                ys = ys if self.layer.bias is None else ys + self.layer.bias[None, :]
+            elif keys is None:
+                ys = jax.vmap(lambda x: self._apply(x, None))(xs)
+            else:
+                ys = jax.vmap(self._apply)(xs, keys)
+        return None, ys, None
+
+
+_STATEFUL_LAYER = (
+    "{name} keeps state of its own in an `eqx.nn.State`; cells take their state as an argument. Use a layer "
+    "without running statistics, such as `eqx.nn.LayerNorm` or `eqx.nn.GroupNorm`."
+)
+
+
+def as_cell(layer: Any) -> AbstractCell:
+    """Any layer as a cell: a cell is returned as it is, another callable is wrapped in `Stateless`.
+
+    **Arguments:**
+
+    - `layer`: a cell, an `eqx.nn` layer, another callable module, or a function.
+
+    **Returns:** a cell.
+
+    Raises a `TypeError` for what cannot be called, and for layers with hidden state.
+
+    ```python
+    import jax
+    import snnjax as snn
+
+    assert isinstance(snn.as_cell(jax.nn.relu), snn.Stateless)
+    ```
+    """
+    if isinstance(layer, AbstractCell):
+        return layer
+    if isinstance(layer, eqx.nn.StatefulLayer) and layer.is_stateful():
+        raise TypeError(_STATEFUL_LAYER.format(name=type_name(layer)))
+    if isinstance(layer, type) or not callable(layer):
+        raise TypeError(
+            f"a container was given {layer!r}; it takes cells, Equinox layers and functions. "
+            f"{'Make an instance of the class first.' if isinstance(layer, type) else ''}"
+        )
+    return Stateless(layer)
+
+
+def step_output(cell: AbstractCell, state: Any, x: Any) -> Out:
+    """What one step would put out, to build the state of whatever comes after it.
+
+    With arrays the step is really traced, so that the output carries sharding and mapped axes; nothing of
+    it is left in the compiled program, because states are built from shapes only.
+    """
+    key = jr.key(0)  # no number drawn from it reaches a result
+    if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(x)):
+        return eqx.filter_eval_shape(lambda s, x: cell(s, x, key=key)[1], state, x)
+    return cell(state, x, key=key)[1]

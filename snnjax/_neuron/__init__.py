@@ -1,0 +1,15 @@
+from .adaptive import ALIF as ALIF
+from .adaptive import ALIFState as ALIFState
+from .adaptive import alif as alif
+from .current_based import CubaLIF as CubaLIF
+from .current_based import CubaLIFState as CubaLIFState
+from .current_based import cuba_lif as cuba_lif
+from .integrate_and_fire import IF as IF
+from .integrate_and_fire import IFState as IFState
+from .integrate_and_fire import integrate_and_fire as integrate_and_fire
+from .leaky import LIF as LIF
+from .leaky import LIFState as LIFState
+from .leaky import lif as lif
+from .readout import LI as LI
+from .readout import LIState as LIState
+from .readout import li as li

@@ -1,0 +1,43 @@
+"""The derivative of a logistic sigmoid."""
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from .._misc import cast
+from .._parameter import Param, parameter
+from ._base import AbstractSurrogate
+
+
+class Sigmoid(AbstractSurrogate):
+    """The derivative of a logistic sigmoid.
+
+    `primitive(v) = sigmoid(k v)`, `derivative(v) = k sigmoid(k v) (1 - sigmoid(k v))`, with `k = slope`.
+
+    **Arguments:**
+
+    - `slope`: steepness, per unit of membrane. A number, an array, or a wrapped parameter; an array is trained.
+    - `inclusive`: fire at `v >= 0` instead of `v > 0`.
+
+    ```python
+    import jax
+    import snnjax as snn
+
+    spike = snn.Sigmoid()
+    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    ```
+
+    Source: F. Zenke and T. P. Vogels, The remarkable robustness of surrogate gradient learning, 2021.
+    """
+
+    slope: Param = parameter(4.0)
+    inclusive: bool = eqx.field(default=False, static=True)
+
+    def primitive(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        k = cast(self.slope, v.dtype)
+        return jax.nn.sigmoid(k * v)
+
+    def derivative(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        k = cast(self.slope, v.dtype)
+        p = jax.nn.sigmoid(k * v)
+        return k * p * (1 - p)

@@ -1,0 +1,41 @@
+"""Settings that every test runs under; they must be made before JAX starts."""
+
+import os
+
+# Two CPU devices, so that sharding is really tested. One thread pool each is enough.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+)
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jax
+import jax.random as jr
+import pytest
+from jaxtyping import install_import_hook
+
+# Shapes and dtypes of every annotated function of the library are checked while the tests run.
+install_import_hook("snnjax", "beartype.beartype")
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture
+def getkey(request):
+    """A function that gives a fresh key per call; the seed is the test's own name."""
+    key = jr.key(sum(map(ord, request.node.nodeid)))
+
+    def next_key():
+        nonlocal key
+        key, subkey = jr.split(key)
+        return subkey
+
+    return next_key
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Both precisions; float64 is on in all tests, so that dtypes must be kept, not assumed."""
+    return jax.numpy.dtype(request.param)

@@ -1,0 +1,241 @@
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+
+from snnjax import decode, losses
+
+
+@pytest.fixture
+def unchecked():
+    """Without the type checker, which would refuse wrong arguments before our own messages do."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+READOUTS = {
+    losses.cross_entropy_count: decode.count,
+    losses.cross_entropy_rate: decode.rate,
+    losses.cross_entropy_max_membrane: decode.max_membrane,
+    losses.cross_entropy_sum_membrane: decode.sum_membrane,
+}
+every_readout = pytest.mark.parametrize("loss", list(READOUTS), ids=lambda f: f.__name__)
+
+
+def draw(shape, dtype="float64", seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def reference(logits, label, smoothing=0.0):
+    logits = np.asarray(logits, np.float64)
+    log_p = logits - np.log(np.exp(logits).sum())
+    target = np.full(logits.size, smoothing / logits.size)
+    target[label] += 1 - smoothing
+    return -(target * log_p).sum()
+
+
+# cross_entropy
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0])
+def test_cross_entropy_equals_numpy(smoothing, dtype):
+    logits = draw((5,), dtype)
+    for label in range(5):
+        loss = losses.cross_entropy(logits, label, smoothing=smoothing)
+        assert loss.dtype == dtype
+        assert loss.shape == ()
+        tolerance = 20 * jnp.finfo(dtype).eps
+        np.testing.assert_allclose(loss, reference(logits, label, smoothing), tolerance)
+
+
+def test_cross_entropy_closed_forms():
+    np.testing.assert_allclose(losses.cross_entropy(jnp.zeros(7), 3), np.log(7), 1e-15)
+    np.testing.assert_allclose(losses.cross_entropy(jnp.zeros(7), 3, smoothing=0.5), np.log(7))
+    # Large logits overflow exp, and must not matter.
+    np.testing.assert_allclose(losses.cross_entropy(jnp.array([1e4, 0.0]), 1), 1e4)
+    assert losses.cross_entropy(jnp.array([1e4, 0.0]), 0) == 0
+
+
+def test_cross_entropy_gradient_is_softmax_minus_target(dtype):
+    logits, smoothing = draw((4,), dtype), 0.2
+    gradient = jax.grad(losses.cross_entropy)(logits, 2, smoothing=smoothing)
+    target = jnp.full(4, smoothing / 4, dtype).at[2].add(1 - smoothing)
+    tolerance = 10 * jnp.finfo(dtype).eps
+    np.testing.assert_allclose(gradient, jax.nn.softmax(logits) - target, tolerance, tolerance)
+
+
+def test_a_class_may_be_ruled_out():
+    logits = jnp.array([0.0, -jnp.inf, 0.0])
+    loss, gradient = jax.value_and_grad(losses.cross_entropy)(logits, 0)
+    np.testing.assert_allclose(loss, np.log(2))
+    np.testing.assert_allclose(gradient, [-0.5, 0, 0.5])
+
+
+@pytest.mark.parametrize(
+    "label",
+    [2, np.int64(2), np.uint8(2), np.array(2), jnp.array(2), jnp.array(2, "uint8"), jnp.int8(2)],
+)
+def test_kinds_of_labels(label):
+    logits = draw((3,))
+    np.testing.assert_allclose(losses.cross_entropy(logits, label), reference(logits, 2))
+    jitted = jax.jit(losses.cross_entropy)(logits, label)
+    np.testing.assert_allclose(jitted, reference(logits, 2))
+
+
+def test_small_integer_labels_with_many_classes():
+    logits = draw((300,))
+    for label in (jnp.array(127, "int8"), jnp.array(255, "uint8")):
+        expected = reference(logits, int(label))
+        np.testing.assert_allclose(losses.cross_entropy(logits, label), expected)
+        np.testing.assert_allclose(jax.jit(losses.cross_entropy)(logits, label), expected)
+    assert jnp.isnan(jax.jit(losses.cross_entropy)(logits, jnp.array(-1, "int8")))
+
+
+@pytest.mark.parametrize("label", [-1, 3, 250, np.int64(-1), np.array(3), 2**40])
+def test_label_out_of_range(label):
+    message = rf"label is {label}, but there are 3 classes. Accepted are 0 to 2"
+    with pytest.raises(ValueError, match=message):
+        losses.cross_entropy(jnp.zeros(3), label)
+    with pytest.raises(ValueError, match=message):  # a known label of traced logits
+        jax.jit(lambda logits: losses.cross_entropy(logits, label))(jnp.zeros(3))
+    loss, gradient = jax.jit(jax.value_and_grad(losses.cross_entropy))(jnp.zeros(3), label)
+    assert jnp.isnan(loss)
+    assert jnp.isnan(gradient).all()
+
+
+def test_label_out_of_range_in_a_batch():
+    batch_loss = jax.vmap(losses.cross_entropy)
+    out = batch_loss(jnp.zeros((4, 3)), jnp.array([0, -1, 3, 2]))
+    np.testing.assert_array_equal(jnp.isnan(out), [False, True, True, False])
+
+
+def test_jit_and_vmap_equal_eager(dtype):
+    logits, labels = draw((6, 4), dtype), jnp.array([0, 1, 2, 3, 0, 1])
+    eager = jnp.stack([losses.cross_entropy(logits[i], labels[i]) for i in range(6)])
+    tolerance = 10 * jnp.finfo(dtype).eps
+    np.testing.assert_allclose(jax.vmap(losses.cross_entropy)(logits, labels), eager, tolerance)
+    np.testing.assert_allclose(
+        jax.jit(losses.cross_entropy)(logits[0], labels[0]), eager[0], tolerance
+    )
+
+
+def test_label_shape(unchecked):
+    for label in (jnp.zeros(10, int), np.zeros((1,), int), [0, 1]):
+        with pytest.raises(ValueError, match=r"label has shape .*jax.vmap.*axes are swapped"):
+            losses.cross_entropy(jnp.zeros(3), jnp.asarray(label))
+    # The mistake in question: as many labels as steps, because time and batch were confused.
+    with pytest.raises(ValueError, match="as many labels as time steps"):
+        losses.cross_entropy_count(jnp.zeros((10, 3)), jnp.zeros(10, int))
+
+
+@pytest.mark.parametrize("label", [1.0, np.float32(1), jnp.array(1.0), True, jnp.array([0.0, 1.0])])
+def test_label_dtype(label, unchecked):
+    with pytest.raises(TypeError, match=r"label has dtype .*Accepted are integer class indices"):
+        losses.cross_entropy(jnp.zeros(3), label)
+
+
+def test_logits_errors(unchecked):
+    for shape in ((), (2, 3), (0,)):
+        with pytest.raises(ValueError, match=r"logits have shape .*\(classes,\).*jax.vmap"):
+            losses.cross_entropy(jnp.zeros(shape), 0)
+    with pytest.raises(TypeError, match=r"logits have dtype int.*astype\(jnp.float32\)"):
+        losses.cross_entropy(jnp.zeros(3, int), 0)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, float("nan")])
+def test_smoothing_range(smoothing):
+    with pytest.raises(ValueError, match=rf"smoothing is {smoothing}. Accepted is 0 <= smoothing"):
+        losses.cross_entropy(jnp.zeros(3), 0, smoothing=smoothing)
+
+
+# Losses of sequences
+
+
+@every_readout
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_readouts(loss, smoothing, dtype):
+    ys, mask = draw((6, 4), dtype), jnp.arange(6) < 4
+    for keep in (None, mask):
+        out = loss(ys, 1, keep, smoothing=smoothing)
+        assert out.dtype == dtype
+        expected = reference(READOUTS[loss](ys, keep), 1, smoothing)
+        np.testing.assert_allclose(out, expected, 50 * jnp.finfo(dtype).eps)
+
+
+def test_readouts_by_hand():
+    zs = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+
+    def binary(difference):
+        return np.log1p(np.exp(-difference))
+
+    np.testing.assert_allclose(losses.cross_entropy_count(zs, 0), binary(1))
+    np.testing.assert_allclose(losses.cross_entropy_rate(zs, 0), binary(0.25))
+    np.testing.assert_allclose(losses.cross_entropy_max_membrane(2 * zs, 0), binary(0))
+    np.testing.assert_allclose(losses.cross_entropy_sum_membrane(2 * zs, 0), binary(2))
+
+
+@every_readout
+def test_gradient_with_padding(loss):
+    mask = jnp.array([True, True, False])
+    ys = jnp.where(mask[:, None], draw((3, 2)), jnp.nan)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(ys, 1, mask)
+    np.testing.assert_allclose(value, loss(ys[:2], 1))
+    np.testing.assert_allclose(gradient[:2], jax.grad(loss)(ys[:2], 1))
+    np.testing.assert_array_equal(gradient[2], 0.0)
+
+
+@every_readout
+def test_readouts_of_a_batch(loss):
+    ys, labels = draw((5, 6, 3)), jnp.array([0, 1, 2, 0, 1])
+    mask = jnp.arange(6) < jnp.array([6, 5, 4, 3, 2])[:, None]
+    eager = jnp.stack([loss(ys[i], labels[i], mask[i]) for i in range(5)])
+    np.testing.assert_allclose(jax.vmap(loss)(ys, labels, mask), eager, 1e-13)
+    time_major = jax.vmap(loss, in_axes=(1, 0, 0))(ys.swapaxes(0, 1), labels, mask)
+    np.testing.assert_allclose(time_major, eager, 1e-13)
+
+
+@every_readout
+def test_readout_errors(loss, unchecked):
+    with pytest.raises(ValueError, match=r"logits have shape \(3, 2\).*without its time axis"):
+        loss(jnp.zeros((5, 3, 2)), 0)
+    with pytest.raises(ValueError, match=r"mask has shape \(3,\)"):
+        loss(jnp.zeros((5, 3)), 0, jnp.ones(3, bool))
+    with pytest.raises(ValueError, match="label is 3, but there are 3 classes"):
+        loss(jnp.zeros((5, 3)), 3)
+    with pytest.raises(ValueError, match="smoothing is 2"):
+        loss(jnp.zeros((5, 3)), 0, smoothing=2)
+
+
+# rate_bounds
+
+
+def test_rate_bounds_by_hand(dtype):
+    # Rates 0, 0.25, 0.5, 1.
+    zs = jnp.array([[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 1]], dtype)
+    out = losses.rate_bounds(zs, 0.25, 0.5)
+    assert out.dtype == dtype
+    np.testing.assert_allclose(out, (0.25**2 + 0 + 0 + 0.5**2) / 4)
+    assert losses.rate_bounds(zs, 0, 1) == 0
+    gradient = jax.grad(losses.rate_bounds)(zs, 0.25, 0.5)
+    # d/dz of (lower - rate)^2 / 4 neurons / 4 steps; neurons inside or on the bounds get nothing.
+    expected = np.tile([-2 * 0.25 / 16, 0, 0, 2 * 0.5 / 16], (4, 1))
+    np.testing.assert_allclose(gradient, expected)
+
+
+def test_rate_bounds_mask_and_shapes():
+    zs = jnp.zeros((4, 2, 3)).at[2:].set(jnp.nan)
+    mask = jnp.array([True, True, False, False])
+    loss, gradient = jax.value_and_grad(losses.rate_bounds)(zs, 0.5, 0.9, mask)
+    assert loss == 0.25
+    assert jnp.isfinite(gradient).all()
+    assert jnp.isnan(losses.rate_bounds(zs, 0.5, 0.9))
+    batch = jax.jit(jax.vmap(lambda zs, mask: losses.rate_bounds(zs, 0.5, 0.9, mask)))
+    np.testing.assert_array_equal(batch(zs[None], mask[None]), [0.25])
+
+
+@pytest.mark.parametrize("bounds", [(-0.1, 0.5), (0.6, 0.5), (float("nan"), 1.0)])
+def test_rate_bounds_order(bounds):
+    with pytest.raises(ValueError, match=r"lower is .* Accepted is 0 <= lower <= upper"):
+        losses.rate_bounds(jnp.zeros((4, 2)), *bounds)
