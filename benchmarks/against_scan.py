@@ -20,8 +20,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import snnjax as snn
 from jaxtyping import Array
+
+import snnjax as snn
 
 TAU, THRESHOLD, SLOPE = 20.0, 1.0, 10.0
 

@@ -7,6 +7,7 @@ from . import data as data
 from . import decode as decode
 from . import encode as encode
 from . import functional as functional
+from . import init as init
 from . import losses as losses
 from . import metrics as metrics
 from . import plot as plot

@@ -78,9 +78,7 @@ class AbstractSequenceCell(AbstractCell[State]):
     """A cell that knows a faster way through a whole sequence than one step after the other."""
 
     @abc.abstractmethod
-    def scan(
-        self, run: RunPart, state: State, xs: Trajectory, keys: Keys
-    ) -> tuple[State, Trajectory, PyTree]:
+    def scan(self, run: RunPart, state: State, xs: Trajectory, keys: Keys) -> tuple[State, Trajectory, PyTree]:
         """All steps at once. Must agree with stepping.
 
         **Arguments:**
@@ -165,9 +163,7 @@ class Stateless(AbstractSequenceCell[None]):
         with jax.named_scope(f"snn.{type_name(self.layer)}"):
             return None, self._apply(x, key)
 
-    def scan(
-        self, run: RunPart, state: None, xs: Trajectory, keys: Keys
-    ) -> tuple[None, Trajectory, None]:
+    def scan(self, run: RunPart, state: None, xs: Trajectory, keys: Keys) -> tuple[None, Trajectory, None]:
         del run, state
         xs = self._prepare(xs, jnp.shape(xs)[1:], keys) if eqx.is_array(xs) else xs
         with jax.named_scope(f"snn.{type_name(self.layer)}"):

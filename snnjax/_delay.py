@@ -49,9 +49,7 @@ class Delay(AbstractSequenceCell[Array]):
         line = jnp.concatenate([state, x[None]])
         return line[1:], line[0]
 
-    def scan(
-        self, run: RunPart, state: Array, xs: Trajectory, keys: Keys
-    ) -> tuple[Array, Trajectory, Array]:
+    def scan(self, run: RunPart, state: Array, xs: Trajectory, keys: Keys) -> tuple[Array, Trajectory, Array]:
         del run, keys
         with jax.named_scope("snn.Delay"):
             line = jnp.concatenate([state, xs])

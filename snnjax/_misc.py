@@ -25,8 +25,10 @@ def _numbers(owner: Any, field: str) -> np.ndarray | None:
             f"{type(owner).__name__}.{field} was given {getattr(owner, field)!r}; it takes a number, "
             f"a floating-point array, or one of Positive, Interval, Fixed."
         )
-    if values is not None and isinstance(getattr(owner, field), np.ndarray | jax.Array) and (
-        np.issubdtype(values.dtype, np.integer)
+    if (
+        values is not None
+        and isinstance(getattr(owner, field), np.ndarray | jax.Array)
+        and (np.issubdtype(values.dtype, np.integer))
     ):
         raise TypeError(
             f"{type(owner).__name__}.{field} was given an array of dtype {values.dtype}; arrays are "
@@ -38,9 +40,7 @@ def _numbers(owner: Any, field: str) -> np.ndarray | None:
 def _refuse(owner: Any, field: str, accepted: str, remedy: str) -> None:
     given = getattr(owner, field)
     shown = given.resolve() if isinstance(given, AbstractParameter) else given
-    raise ValueError(
-        f"{type(owner).__name__}.{field} was given {shown}; it takes {accepted}. {remedy}"
-    )
+    raise ValueError(f"{type(owner).__name__}.{field} was given {shown}; it takes {accepted}. {remedy}")
 
 
 def check_positive(owner: Any, *fields: str) -> None:
@@ -106,7 +106,7 @@ def state_dtype(x: Any) -> jnp.dtype:
             f"the neuron was given a current of dtype {x.dtype}; it takes floating-point currents. "
             f"If these are spikes or counts, convert them with `xs.astype(jnp.float32)`."
         )
-    return jnp.promote_types(x.dtype, jnp.float32)
+    return x.dtype if jnp.finfo(x.dtype).bits >= 32 else jnp.dtype(jnp.float32)
 
 
 def resting(x: Any) -> Float[Array, "..."]:

@@ -233,9 +233,7 @@ def resolve(model: PyTree) -> PyTree:
     assert abs(snn.resolve(snn.LIF(tau=snn.Positive(20.0))).tau - 20.0) < 1e-4
     ```
     """
-    return jax.tree.map(
-        lambda node: node.resolve() if _is_parameter(node) else node, model, is_leaf=_is_parameter
-    )
+    return jax.tree.map(lambda node: node.resolve() if _is_parameter(node) else node, model, is_leaf=_is_parameter)
 
 
 def trainable(model: PyTree) -> PyTree:

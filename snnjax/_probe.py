@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ._cell import AbstractCell, step_output
+from ._cell import AbstractCell, Stateless, step_output
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
 from ._surrogate import AbstractSurrogate
@@ -69,9 +69,7 @@ class Probe(AbstractCell[Probed]):
 
     def __call__(self, state: Probed, x: Any, *, key: Key = None) -> tuple[Probed, Out]:
         after, out = self.cell(state.state, x, key=key)
-        unreset = jax.tree.map(
-            lambda node: NoReset() if _is_reset(node) else node, self.cell, is_leaf=_is_reset
-        )
+        unreset = jax.tree.map(lambda node: NoReset() if _is_reset(node) else node, self.cell, is_leaf=_is_reset)
         before, _ = unreset(state.state, x, key=key)
         return self._probed(after, before, out), out
 
@@ -81,8 +79,8 @@ class Probe(AbstractCell[Probed]):
 
 
 def _is_neuron(node: Any) -> bool:
-    """A cell with no other cell inside."""
-    if not isinstance(node, AbstractCell):
+    """A cell with state of its own and no other cell inside."""
+    if not isinstance(node, AbstractCell) or isinstance(node, Stateless):
         return False
     inner = jax.tree.leaves(node, is_leaf=lambda n: n is not node and isinstance(n, AbstractCell))
     return not any(isinstance(leaf, AbstractCell) for leaf in inner)

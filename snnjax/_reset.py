@@ -20,14 +20,10 @@ class AbstractReset(eqx.Module):
     detach: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
-    def apply(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         """The membrane after the reset."""
 
-    def __call__(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def __call__(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         """The membrane after the reset, with the spike detached if asked for."""
         return self.apply(v, jax.lax.stop_gradient(z) if self.detach else z, threshold)
 
@@ -42,9 +38,7 @@ class SubtractReset(AbstractReset):
 
     detach: bool = eqx.field(default=False, static=True)
 
-    def apply(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         return v - z * cast(threshold, v.dtype)
 
 
@@ -58,9 +52,7 @@ class ZeroReset(AbstractReset):
 
     detach: bool = eqx.field(default=False, static=True)
 
-    def apply(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         del threshold
         return v * (1 - z)
 
@@ -80,9 +72,7 @@ class ValueReset(AbstractReset):
     def __check_init__(self) -> None:
         check_finite(self, "value")
 
-    def apply(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         del threshold
         return v + z * (cast(self.value, v.dtype) - v)
 
@@ -97,8 +87,6 @@ class NoReset(AbstractReset):
 
     detach: bool = eqx.field(default=False, static=True)
 
-    def apply(
-        self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param
-    ) -> Float[Array, "..."]:
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         del z, threshold
         return v

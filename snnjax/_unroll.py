@@ -52,15 +52,11 @@ class _Run(eqx.Module):
     def __call__(
         self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
     ) -> tuple[Any, Trajectory, PyTree]:
-        here = _Run(
-            self.keep_states, self.check, self.total, self.start, join_path(self.path, name)
-        )
+        here = _Run(self.keep_states, self.check, self.total, self.start, join_path(self.path, name))
         with inside(name):
             return here.whole(cell, state, xs, keys)
 
-    def whole(
-        self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
-    ) -> tuple[Any, Trajectory, PyTree]:
+    def whole(self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys) -> tuple[Any, Trajectory, PyTree]:
         is_sequence = isinstance(cell, AbstractSequenceCell)
         label = f"{self.path} ({_label(cell)})" if self.path else _label(cell)
         if self.check and (self.path or not is_sequence):  # a network's input is its first layer's

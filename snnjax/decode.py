@@ -13,9 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 
-def _sequence_and_mask(
-    ys: Array, mask: Array | np.ndarray | None, name: str
-) -> tuple[Array, Array, Array]:
+def _sequence_and_mask(ys: Array, mask: Array | np.ndarray | None, name: str) -> tuple[Array, Array, Array]:
     """The checked sequence, its mask (time,), and the mask with the rank of the sequence."""
     dtype = jnp.result_type(ys)
     if not jnp.issubdtype(dtype, jnp.floating):
@@ -26,8 +24,7 @@ def _sequence_and_mask(
     ys = jnp.asarray(ys)
     if ys.ndim == 0 or ys.shape[0] == 0:
         raise ValueError(
-            f"{name} has shape {ys.shape}. Accepted is (time, *shape) with at least one time step. "
-            "Put time on axis 0."
+            f"{name} has shape {ys.shape}. Accepted is (time, *shape) with at least one time step. Put time on axis 0."
         )
     if mask is None:
         mask = jnp.ones(ys.shape[0], bool)
@@ -254,7 +251,9 @@ def first_spike(
     zs, mask, valid = _sequence_and_mask(zs, mask, "zs")
     fired = (zs > 0) & valid
     # Step t has this many valid steps before it; an element that never fires has all of them.
-    before = jnp.cumsum(mask) - mask
-    time = jnp.where(jnp.any(fired, axis=0), before[jnp.argmax(fired, axis=0)], jnp.sum(mask))
+    steps = mask.astype(jnp.int32)
+    through = jnp.cumsum(steps, dtype=jnp.int32)
+    before = (through - steps)[jnp.argmax(fired, axis=0)]
+    time = jnp.where(jnp.any(fired, axis=0), before, through[-1])
     unknown = jnp.any(jnp.isnan(zs) & valid, axis=0) | ~jnp.any(mask)
     return jnp.where(unknown, jnp.nan, time.astype(zs.dtype))

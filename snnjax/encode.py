@@ -108,9 +108,7 @@ def direct(x: Float[Array | np.ndarray, "*shape"], steps: int) -> Float[Array, "
     return jnp.broadcast_to(x, (steps, *x.shape))
 
 
-def rate(
-    x: Float[Array | np.ndarray, "*shape"], steps: int, *, key: PRNGKeyArray
-) -> Float[Array, "steps *shape"]:
+def rate(x: Float[Array | np.ndarray, "*shape"], steps: int, *, key: PRNGKeyArray) -> Float[Array, "steps *shape"]:
     r"""Bernoulli spikes: at each step a spike with probability `x`.
 
     $P(z_t = 1) = x$, independent over steps and elements. The numbers are drawn in the dtype of
@@ -273,9 +271,17 @@ def latency(
     return _nan_unless(valid, (step == time[None]).astype(x.dtype))
 
 
-def delta(
-    xs: Float[Array | np.ndarray, "time *shape"], threshold: float | int = 0.1
-) -> Float[Array, "time *shape 2"]:
+# Not inside of delta: a new function in each call would be compiled in each call.
+def _delta_step(carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+    reference, threshold = carry
+    moved = x - reference
+    on_off = jnp.stack([moved > threshold, moved < -threshold], axis=-1)
+    known = jnp.isfinite(moved)
+    reference = jnp.where(jnp.any(on_off, axis=-1) & known, x, reference)
+    return (reference, threshold), jnp.where(known[..., None], on_off.astype(x.dtype), jnp.nan)
+
+
+def delta(xs: Float[Array | np.ndarray, "time *shape"], threshold: float | int = 0.1) -> Float[Array, "time *shape 2"]:
     r"""ON and OFF spikes where a signal has moved by more than the threshold (send-on-delta).
 
     Each element keeps a reference level $r$, at first $r = xs_0$. In each step
@@ -315,8 +321,7 @@ def delta(
     _check_float(xs, "xs")
     if xs.ndim == 0 or xs.shape[0] == 0:
         raise ValueError(
-            f"xs has shape {xs.shape}. Accepted is (time, *shape) with at least one time step. Put "
-            "time on axis 0."
+            f"xs has shape {xs.shape}. Accepted is (time, *shape) with at least one time step. Put time on axis 0."
         )
     _check_threshold(threshold, low_allowed=True, high=float("inf"))
     if not isinstance(xs, Tracer) and not np.isfinite(np.asarray(xs)).all():
@@ -326,14 +331,6 @@ def delta(
         )
 
     xs = jnp.asarray(xs)
-    dtype, wide = xs.dtype, _at_least_float32(jax.lax.stop_gradient(xs))
-
-    def step(reference: Array, x: Array) -> tuple[Array, Array]:
-        moved = x - reference
-        on_off = jnp.stack([moved > threshold, moved < -threshold], axis=-1)
-        known = jnp.isfinite(moved)
-        reference = jnp.where(jnp.any(on_off, axis=-1) & known, x, reference)
-        return reference, jnp.where(known[..., None], on_off.astype(dtype), jnp.nan)
-
-    _, zs = jax.lax.scan(step, wide[0], wide)
-    return zs
+    wide = _at_least_float32(jax.lax.stop_gradient(xs))
+    _, zs = jax.lax.scan(_delta_step, (wide[0], jnp.asarray(threshold, wide.dtype)), wide)
+    return zs.astype(xs.dtype)

@@ -26,8 +26,7 @@ def _check_logits(logits: Array) -> int:
     dtype = jnp.result_type(logits)
     if not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(
-            f"logits have dtype {dtype}. Accepted are floating point scores. Convert first: "
-            "logits.astype(jnp.float32)."
+            f"logits have dtype {dtype}. Accepted are floating point scores. Convert first: logits.astype(jnp.float32)."
         )
     shape = jnp.shape(logits)
     if len(shape) != 1 or shape[0] == 0:
@@ -48,7 +47,7 @@ def _check_integer(labels: object, name: str) -> None:
         )
 
 
-def _is_class(labels: Array | np.ndarray, classes: int, name: str) -> Array | np.ndarray:
+def _is_class(labels: Array | np.ndarray, classes: int, name: str) -> Array:
     """Where labels are in range; raises if their values are known and one is not."""
     if not isinstance(labels, Tracer):
         # numpy, because under jit even an operation on known values would be traced.
@@ -60,8 +59,9 @@ def _is_class(labels: Array | np.ndarray, classes: int, name: str) -> Array | np
                 f"are 0 to {classes - 1}. Check the number of outputs of the model and where the "
                 "labels start; to leave an example out, give it any valid label and weight 0."
             )
+    labels = jnp.asarray(labels)
     # An 8 bit label cannot be compared with a larger number of classes.
-    wide = labels.astype(np.int32) if labels.dtype.itemsize < 4 else labels
+    wide = labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
     return (wide >= 0) & (wide < classes)
 
 
@@ -80,7 +80,7 @@ def _one_label(label: int | np.integer | Array | np.ndarray, classes: int) -> tu
     # Python ints become arrays only after the check: a large one would wrap around in 32 bits.
     label = label if isinstance(label, jax.Array) else np.asarray(label)
     valid = _is_class(label, classes, "label")
-    return jnp.where(valid, jnp.asarray(label), 0), jnp.asarray(valid)
+    return jnp.where(valid, jnp.asarray(label), 0), valid
 
 
 def cross_entropy(

@@ -50,9 +50,7 @@ def is_correct(
     return jnp.where(known, (jnp.argmax(logits) == index).astype(logits.dtype), jnp.nan)
 
 
-def accuracy(
-    logits: Float[Array, "n classes"], labels: Integer[Array | np.ndarray, " n"]
-) -> Float[Array, ""]:
+def accuracy(logits: Float[Array, "n classes"], labels: Integer[Array | np.ndarray, " n"]) -> Float[Array, ""]:
     r"""Fraction of examples whose largest logit is the one of the label.
 
     The mean of `is_correct` over a batch.
@@ -186,8 +184,7 @@ def saturated_fraction(
     """
     if not 0 < limit <= 1:
         raise ValueError(
-            f"limit is {limit}. Accepted is 0 < limit <= 1, a fraction of the time steps. Pass "
-            "e.g. limit=0.9."
+            f"limit is {limit}. Accepted is 0 < limit <= 1, a fraction of the time steps. Pass e.g. limit=0.9."
         )
     active, known = _active_steps(zs, mask)
     steps = jnp.asarray(zs.shape[0] if mask is None else jnp.sum(jnp.asarray(mask)))

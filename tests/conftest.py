@@ -3,9 +3,7 @@
 import os
 
 # Two CPU devices, so that sharding is really tested. One thread pool each is enough.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
-)
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -39,3 +37,10 @@ def getkey(request):
 def dtype(request):
     """Both precisions; float64 is on in all tests, so that dtypes must be kept, not assumed."""
     return jax.numpy.dtype(request.param)
+
+
+@pytest.fixture
+def standard_promotion():
+    """For tests of training: optax itself does not run under strict dtype promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield

@@ -27,6 +27,12 @@ from hypothesis import HealthCheck, given, settings
 from snnjax import checkpoint
 from snnjax.checkpoint import CheckpointError
 
+# Every example of a test writes the same file again.
+SHARED_FOLDER = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+
 
 def same_bits(a, b):
     """Equal structure, and leaves of equal sort, dtype, shape, weak type and bits."""
@@ -66,9 +72,7 @@ def blank(tree):
 def structs(tree):
     return jax.tree.map(
         lambda x: (
-            jax.ShapeDtypeStruct(x.shape, x.dtype, weak_type=getattr(x, "weak_type", False))
-            if eqx.is_array(x)
-            else x
+            jax.ShapeDtypeStruct(x.shape, x.dtype, weak_type=getattr(x, "weak_type", False)) if eqx.is_array(x) else x
         ),
         tree,
     )
@@ -118,17 +122,16 @@ def edited_header(path, edit):
 
 
 @pytest.mark.parametrize("float_dtype", [jnp.float32, jnp.float64, jnp.bfloat16])
-@pytest.mark.parametrize("like_is_struct", [False, True])
-def test_training_state(tmp_path, getkey, float_dtype, like_is_struct):
+def test_training_state(tmp_path, getkey, float_dtype):
     optimiser = optax.adam(1e-2)
+    modelkey, noisekey = getkey(), getkey()
 
+    @eqx.filter_jit
     def make():
-        model = eqx.nn.MLP(3, 2, 4, 1, key=getkey())
-        model = jax.tree.map(
-            lambda x: x.astype(float_dtype) if eqx.is_inexact_array(x) else x, model
-        )
+        model = eqx.nn.MLP(3, 2, 4, 1, key=modelkey)
+        model = jax.tree.map(lambda x: x.astype(float_dtype) if eqx.is_inexact_array(x) else x, model)
         opt_state = optimiser.init(eqx.filter(model, eqx.is_inexact_array))
-        return model, opt_state, getkey(), jnp.asarray(0)
+        return model, opt_state, noisekey, jnp.asarray(0)
 
     traces = 0
 
@@ -151,13 +154,14 @@ def test_training_state(tmp_path, getkey, float_dtype, like_is_struct):
     path = tmp_path / "deep" / "folder" / "run.ckpt"
     checkpoint.save(path, state, {"step": 3})
 
-    like = structs(state) if like_is_struct else train_step(make(), x)
-    loaded, metadata = checkpoint.load(path, like)
-    assert metadata == {"step": 3}
-    assert same_bits(loaded, state)
+    after = train_step(state, x)
     before = traces
-    assert same_bits(train_step(loaded, x), train_step(state, x))
-    assert traces == before
+    for like in (structs(state), blank(state)):
+        loaded, metadata = checkpoint.load(path, like)
+        assert metadata == {"step": 3}
+        assert same_bits(loaded, state)
+        assert same_bits(train_step(loaded, x), after)
+        assert traces == before
 
 
 def test_no_retrace_of_weak_types(tmp_path):
@@ -188,28 +192,23 @@ def test_no_retrace_of_weak_types(tmp_path):
         *("float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"),
     ],
 )
-@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (5,), (2, 3)])
-@pytest.mark.parametrize("sort", [jnp.asarray, np.asarray])
-def test_dtypes_and_shapes(tmp_path, name, shape, sort):
+@pytest.mark.parametrize("shape", [(), (3, 0), (2, 3)])
+def test_dtypes_and_shapes(tmp_path, name, shape):
     dtype = np.dtype(getattr(ml_dtypes, name, name))
-    array = sort(np.arange(math.prod(shape)).reshape(shape).astype(dtype))
-    checkpoint.save(tmp_path / "a", array)
-    for like in (blank(array), structs(array)):
-        loaded, _ = checkpoint.load(tmp_path / "a", like)
-        wanted = array if type(like) is type(array) else jnp.asarray(array)
-        assert same_bits(loaded, wanted)
+    array = np.arange(math.prod(shape)).reshape(shape).astype(dtype)
+    tree = {"numpy": array, "jax": jnp.asarray(array)}
+    checkpoint.save(tmp_path / "a", tree)
+    assert same_bits(checkpoint.load(tmp_path / "a", blank(tree))[0], tree)
+    loaded, _ = checkpoint.load(tmp_path / "a", structs(tree))
+    assert same_bits(loaded, {"numpy": tree["jax"], "jax": tree["jax"]})
 
 
-numbers = st.sampled_from(
-    [np.bool_, np.int8, np.int32, np.uint64, np.float16, np.float32, np.float64, np.complex64]
-)
+numbers = st.sampled_from([np.bool_, np.int8, np.int32, np.uint64, np.float16, np.float32, np.float64, np.complex64])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    array=numbers.flatmap(
-        lambda t: hnp.arrays(t, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3))
-    ),
+    array=numbers.flatmap(lambda t: hnp.arrays(t, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3))),
     order=st.sampled_from("CF"),
     as_jax=st.booleans(),
 )
@@ -242,8 +241,8 @@ def test_numpy_views(tmp_path, view):
     assert np.array_equal(native, array)
 
 
-def test_large_array_is_read_in_chunks(tmp_path, getkey):
-    array = jr.normal(getkey(), (513, 1025))  # 4 MB
+def test_large_array_is_read_in_chunks(tmp_path):
+    array = np.random.default_rng(0).normal(size=(513, 1025))  # 4 MB
     checkpoint.save(tmp_path / "a", array)
     assert same_bits(checkpoint.load(tmp_path / "a", blank(array))[0], array)
 
@@ -367,7 +366,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(metadata=st.dictionaries(st.text(), json_values, max_size=4))
 def test_metadata_round_trip(tmp_path, metadata):
     checkpoint.save(tmp_path / "a", None, metadata)
@@ -416,9 +415,20 @@ class Hyper(eqx.Module):
 
 
 def test_another_width_lists_paths_and_shapes(tmp_path, getkey):
-    checkpoint.save(tmp_path / "a", eqx.nn.MLP(2, 1, 8, 1, key=getkey()))
+    key = getkey()
+
+    def make(width):
+        return eqx.nn.MLP(2, 1, width, 1, key=key)
+
+    saved = jax.tree.map(
+        lambda x: jnp.ones(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else x,
+        eqx.filter_eval_shape(make, 8),
+    )
+    checkpoint.save(tmp_path / "a", saved)
+    loaded, _ = checkpoint.load(tmp_path / "a", eqx.filter_eval_shape(make, 8))
+    assert same_bits(loaded, saved)
     with pytest.raises(CheckpointError) as info:
-        checkpoint.load(tmp_path / "a", eqx.nn.MLP(2, 1, 16, 1, key=getkey()))
+        checkpoint.load(tmp_path / "a", eqx.filter_eval_shape(make, 16))
     message = str(info.value)
     assert str(tmp_path / "a") in message
     for line in (
@@ -447,6 +457,10 @@ def own_activation(x):
     return x
 
 
+class Volt(float):
+    pass
+
+
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
@@ -465,6 +479,16 @@ class Colour(enum.Enum):
         ({"tau": "a"}, {"tau": "b"}, r"\.tau: str 'a' in the file, str 'b' in the model"),
         ({"tau": "a" * 999}, {"tau": "b" * 999}, r"\.tau: str 'a{55} \.\.\. a{35}' in the file"),
         ({"tau": 1j}, {"tau": 2j}, r"complex 1j in the file, complex 2j in"),
+        (
+            {"tau": Volt(1.0)},
+            {"tau": Volt(2.0)},
+            r"test_checkpoint:Volt 1\.0 in the file.* 2\.0",
+        ),
+        (
+            {"tau": jax.tree_util.Partial(jnp.sin, 1.0)},
+            {"tau": jax.tree_util.Partial(jnp.cos, 1.0)},
+            r"\.tau: Partial of function jax\.numpy:sin in the file",
+        ),
         ({"tau": Colour.RED}, {"tau": Colour.BLUE}, r"Colour\.RED in the file.*Colour\.BLUE in"),
         (
             {"activation": jax.nn.relu},
@@ -490,7 +514,11 @@ class Colour(enum.Enum):
         ({"name": jnp.float32}, {"name": jnp.float64}, r"class jax.numpy:float32 in the file"),
         ({"name": np.sin}, {"name": np.cos}, r"function numpy:sin in the file"),
         ({"name": Ellipsis}, {"name": None}, r"static Ellipsis in the file, static None in"),
-        ({"name": (np.int8(2),)}, {"name": (np.int8(3),)}, r"\(numpy int8\[\] 2\) in the file"),
+        (
+            {"activation": functools.partial(abs, np.int8(2))},
+            {"activation": functools.partial(abs, np.int8(3))},
+            r"builtins:abs with tuple \(tuple \(numpy int8\[\] 2\), .* in the file",
+        ),
         ({"name": object()}, {"name": 3}, r"static object of class builtins:object in the file"),
         (
             {"weight": jnp.zeros(3)},
@@ -518,7 +546,7 @@ def test_other_values(tmp_path, saved, other, message):
         checkpoint.load(tmp_path / "a", Hyper(**(defaults | other)))
     # The same model, however, fits.
     loaded, _ = checkpoint.load(tmp_path / "a", Hyper(**(defaults | saved)))
-    assert loaded.tau is saved.get("tau", loaded.tau)
+    assert same_bits(loaded, model)
 
 
 def test_not_a_number_equals_itself(tmp_path):
@@ -672,6 +700,34 @@ def test_interrupted_save_keeps_the_old_file(tmp_path, monkeypatch, error, where
     assert same_bits(loaded, small_tree())
 
 
+@pytest.mark.parametrize("writes", range(4))
+def test_a_kill_leaves_the_old_file(tmp_path, monkeypatch, writes):
+    """Nothing of the new tree is in the old file's place, wherever the writing stopped."""
+    checkpoint.save(tmp_path / "a", small_tree(), {"old": True})
+    left, write_array, replace = writes, np.lib.format.write_array, os.replace
+
+    def count_down():
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+
+    with monkeypatch.context() as patch:
+        # A killed process does not clean up either.
+        patch.setattr(type(tmp_path), "unlink", lambda self, missing_ok: None)
+        patch.setattr(np.lib.format, "write_array", lambda *a, **k: (count_down(), write_array(*a, **k)))
+        patch.setattr(os, "replace", lambda *a: (count_down(), replace(*a)))
+        if writes < 3:  # two arrays and the renaming
+            with pytest.raises(KeyboardInterrupt):
+                checkpoint.save(tmp_path / "a", small_tree(), {"old": False})
+        else:
+            checkpoint.save(tmp_path / "a", small_tree(), {"old": False})
+    assert checkpoint.load(tmp_path / "a", small_tree())[1] == {"old": writes < 3}
+    assert len(list(tmp_path.iterdir())) == (2 if writes < 3 else 1)
+    checkpoint.save(tmp_path / "a", small_tree(), {"newest": True})
+    assert checkpoint.load(tmp_path / "a", small_tree())[1] == {"newest": True}
+
+
 def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch):
     fsync, calls = os.fsync, []
 
@@ -739,7 +795,8 @@ def test_two_threads_save_one_path(tmp_path):
 #
 
 
-SMALL = {"w": np.arange(3.0), "tau": 20.0, "key": jr.key(3)}
+# Only numpy: the loops below load it thousands of times.
+SMALL = {"w": np.arange(3.0), "tau": 20.0}
 SMALL_LIKE = blank(SMALL)
 
 
@@ -799,7 +856,7 @@ def test_bytes_added_at_the_end(small_file):
     assert not load_or_refuse(small_file)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300), sealed=st.booleans())
 def test_any_bytes(tmp_path, content, sealed):
     path = tmp_path / "any"
@@ -928,7 +985,7 @@ def test_huge_shapes_are_refused_before_they_are_made(small_file, monkeypatch):
         line["shape"] = [1 << 60]
 
     edited_header(small_file, enlarge)
-    monkeypatch.setattr(checkpoint, "_read_array", None)
+    monkeypatch.setattr(np, "empty", None)
     with pytest.raises(CheckpointError, match=r"\['w'\]: array float64\[1152921504606846976\] in"):
         checkpoint.load(small_file, SMALL_LIKE)
 
@@ -952,17 +1009,17 @@ def test_memory_errors_are_not_called_damage(small_file, monkeypatch):
     def fail(*args):
         raise MemoryError
 
-    monkeypatch.setattr(checkpoint, "_read_array", fail)
+    monkeypatch.setattr(np.lib.format, "read_magic", fail)
     with pytest.raises(MemoryError):
         checkpoint.load(small_file, SMALL_LIKE)
 
 
-def test_nothing_is_pickled(monkeypatch, tmp_path, getkey):
+def test_nothing_is_pickled(monkeypatch, tmp_path):
     def fail(*args, **kwargs):
         raise AssertionError("pickle was used")
 
     for name in ("dump", "dumps", "load", "loads", "Pickler", "Unpickler"):
         monkeypatch.setattr(pickle, name, fail)
-    model = eqx.nn.MLP(2, 2, 3, 1, key=getkey())
-    checkpoint.save(tmp_path / "a", model)
-    assert same_bits(checkpoint.load(tmp_path / "a", blank(model))[0], model)
+    tree = {"model": Hyper(jnp.ones(2)), "object": object(), "key": jr.key(0)}
+    checkpoint.save(tmp_path / "a", tree)
+    assert same_bits(checkpoint.load(tmp_path / "a", blank(tree))[0], tree)

@@ -41,15 +41,22 @@ def sequence(dtype, shape=(7, 3), seed=0):
 
 
 @every_decoder
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
-def test_reference(decoder, shape, dtype):
-    ys = sequence(dtype, (7, *shape))
-    out = decoder(ys)
-    assert out.dtype == dtype
-    assert out.shape == shape
+def test_shape_and_dtype(decoder, shape, dtype):
+    ys, mask = jax.ShapeDtypeStruct((7, *shape), dtype), jax.ShapeDtypeStruct((7,), bool)
+    for arguments in ((ys,), (ys, mask)):
+        out = jax.eval_shape(decoder, *arguments)
+        assert out.dtype == dtype
+        assert out.shape == shape
+
+
+@every_decoder
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_reference(decoder, shape):
+    ys = sequence("float64", (7, *shape))
     # Sums of seven numbers: a few units in the last place.
-    tolerance = 10 * jnp.finfo(dtype).eps
-    np.testing.assert_allclose(out, REFERENCES[decoder](np.asarray(ys)), tolerance, tolerance)
+    np.testing.assert_allclose(jax.jit(decoder)(ys), REFERENCES[decoder](np.asarray(ys)), 1e-14, 1e-14)
 
 
 @every_decoder
@@ -59,30 +66,29 @@ def test_masked_steps_do_not_exist(decoder, mask):
     ys = np.asarray(sequence("float64", (6, 4)))
     expected = REFERENCES[decoder](ys[mask])
     for junk in (0.0, 1e300, np.nan, np.inf, -np.inf):
-        with_junk = jnp.asarray(np.where(np.array(mask)[:, None], ys, junk))
-        np.testing.assert_allclose(decoder(with_junk, jnp.array(mask)), expected, 1e-13)
+        with_junk = np.where(np.array(mask)[:, None], ys, junk)
+        out = jax.jit(decoder)(with_junk, np.array(mask))
+        np.testing.assert_allclose(out, expected, 1e-13)
 
 
 @every_decoder
-def test_numpy_mask_and_full_mask(decoder, dtype):
-    ys = sequence(dtype)
+def test_numpy_mask_and_full_mask(decoder):
+    ys = sequence("float64")
     np.testing.assert_array_equal(decoder(ys, np.ones(7, bool)), decoder(ys))
 
 
 @every_decoder
 @pytest.mark.parametrize("junk", [np.nan, np.inf])
-def test_gradient_is_clean_of_masked_steps(decoder, junk, dtype):
-    mask = jnp.array([True, False, True, True, False])
-    ys = jnp.where(mask[:, None], sequence(dtype, (5, 2)), junk)
+def test_gradient_is_clean_of_masked_steps(decoder, junk):
+    mask = np.array([True, False, True, True, False])
+    ys = jnp.where(mask[:, None], sequence("float32", (5, 2)), junk)
 
     def loss(ys):
         return (decoder(ys, mask) ** 2).sum()
 
-    gradient = jax.grad(loss)(ys)
-    assert jnp.isfinite(gradient).all()
+    gradient = np.asarray(jax.jit(jax.grad(loss))(ys))
     np.testing.assert_array_equal(gradient[~mask], 0.0)
-    np.testing.assert_array_equal(jax.jit(jax.grad(loss))(ys)[~mask], 0.0)
-    unpadded = jax.grad(lambda ys: (decoder(ys) ** 2).sum())(ys[mask])
+    unpadded = jax.jit(jax.grad(lambda ys: (decoder(ys) ** 2).sum()))(np.asarray(ys)[mask])
     np.testing.assert_allclose(gradient[mask], unpadded, 1e-6)
 
 
@@ -90,7 +96,7 @@ def test_gradient_values():
     vs = jnp.array([[1.0], [3.0], [2.0]])
 
     def of(decoder):
-        return jax.grad(lambda vs: decoder(vs).sum())(vs)[:, 0]
+        return jax.jit(jax.grad(lambda vs: decoder(vs).sum()))(vs)[:, 0]
 
     np.testing.assert_array_equal(of(decode.count), [1, 1, 1])
     np.testing.assert_allclose(of(decode.rate), [1 / 3] * 3)
@@ -102,50 +108,42 @@ def test_gradient_values():
 
 
 @every_decoder
-def test_no_valid_step(decoder, dtype):
-    ys, mask = sequence(dtype), jnp.zeros(7, bool)
-    out = decoder(ys, mask)
-    assert out.dtype == dtype
-    np.testing.assert_array_equal(out, [0.0 if decoder in SUMS else np.nan] * 3)
-    gradient = jax.grad(lambda ys: decoder(ys, mask).sum())(ys)
+def test_no_valid_step(decoder):
+    ys, mask = sequence("float64"), jnp.zeros(7, bool)
+    np.testing.assert_array_equal(decoder(ys, mask), [0.0 if decoder in SUMS else np.nan] * 3)
+    gradient = jax.jit(jax.grad(lambda ys: decoder(ys, mask).sum()))(ys)
     np.testing.assert_array_equal(gradient, jnp.zeros((7, 3)))
 
 
 @every_decoder
 def test_nan_in_a_valid_step_is_seen(decoder):
-    ys = jnp.ones((4, 2)).at[3, 0].set(jnp.nan)
-    np.testing.assert_array_equal(jnp.isnan(decoder(ys)), [True, False])
+    ys = np.ones((4, 2))
+    ys[3, 0] = np.nan
+    np.testing.assert_array_equal(np.isnan(jax.jit(decoder)(ys)), [True, False])
 
 
 @every_decoder
-def test_jit_and_vmap_equal_eager(decoder, dtype):
-    ys = sequence(dtype, (3, 7, 2))
-    mask = jnp.arange(7) < jnp.array([7, 4, 1])[:, None]
+def test_jit_and_vmap_equal_eager(decoder):
+    ys = sequence("float64", (3, 7, 3))
+    mask = np.arange(7) < np.array([7, 4, 1])[:, None]
     eager = jnp.stack([decoder(ys[i], mask[i]) for i in range(3)])
     # The order of a sum may differ between programs by a rounding.
-    tolerance = 10 * jnp.finfo(dtype).eps
-    np.testing.assert_allclose(jax.vmap(decoder)(ys, mask), eager, tolerance, tolerance)
-    jitted = jnp.stack([jax.jit(decoder)(ys[i], mask[i]) for i in range(3)])
-    np.testing.assert_allclose(jitted, eager, tolerance, tolerance)
+    np.testing.assert_allclose(jax.jit(jax.vmap(decoder))(ys, mask), eager, 1e-14, 1e-14)
+    np.testing.assert_allclose(jax.jit(decoder)(ys[1], mask[1]), eager[1], 1e-14, 1e-14)
 
 
-@every_decoder
-def test_half_precision_does_not_overflow(decoder):
-    # 70000 steps are infinite in float16; the mean of ones must still be one.
-    ys = jnp.ones((70_000,), jnp.float16).at[:-1].multiply(0.5)
-    out = decoder(ys)
-    assert out.dtype == jnp.float16
-    if decoder in (decode.rate, decode.mean_membrane):
-        assert out == 0.5
+def test_mean_in_half_precision_does_not_overflow():
+    # 70000 steps are infinite in float16, and the mean would be zero or NaN.
+    assert decode.rate(jnp.ones(70_000, jnp.float16)) == 1
 
 
 def test_first_spike_counts_valid_steps():
-    zs = jnp.array([1.0, 0.0, 0.0, 1.0, 1.0])
-    mask = jnp.array([False, True, False, True, True])
-    assert decode.first_spike(zs) == 0
-    assert decode.first_spike(zs, mask) == 1
-    assert decode.first_spike(jnp.zeros(5), mask) == 3
-    assert decode.first_spike(jnp.array([-1.0, 0.0, 0.5])) == 2  # graded; negative is no spike
+    first_spike, mask = jax.jit(decode.first_spike), np.array([0, 1, 0, 1, 1], bool)
+    zs = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
+    assert first_spike(zs) == 0
+    assert first_spike(zs, mask) == 1
+    assert first_spike(np.zeros(5), mask) == 3
+    assert first_spike(np.array([-1.0, 0.0, 0.0, 0.5, 0.0])) == 3  # graded; negative is no spike
 
 
 @every_decoder

@@ -39,7 +39,7 @@ def test_examples_run_and_their_numbers_are_real(function):
         code, _, number = line.partition("  # ")
         try:
             expected = ast.literal_eval(number.strip())
-        except SyntaxError:  # an ordinary line
+        except (SyntaxError, ValueError):  # an ordinary line
             exec(line, namespace)
             continue
         np.testing.assert_allclose(eval(code, namespace), expected, 1e-7)
@@ -50,12 +50,23 @@ def test_examples_run_and_their_numbers_are_real(function):
 # is_correct, accuracy
 
 
-def test_is_correct(dtype):
-    logits = jnp.array([0.1, 0.9, 0.3], dtype)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_dtype_is_kept(dtype):
+    def struct(*shape):
+        return jax.ShapeDtypeStruct(shape, dtype)
+
+    mask, labels = jax.ShapeDtypeStruct((5,), bool), jax.ShapeDtypeStruct((5,), int)
+    out = [jax.eval_shape(metrics.is_correct, struct(3), 1)]
+    out += [jax.eval_shape(metrics.accuracy, struct(5, 3), labels)]
+    for metric in ACTIVITY:
+        out += [jax.eval_shape(metric, struct(5, 2, 2)), jax.eval_shape(metric, struct(5), mask)]
+    assert all(number.dtype == dtype and number.shape == () for number in out)
+
+
+def test_is_correct():
+    logits = jnp.array([0.1, 0.9, 0.3])
     for label, expected in enumerate([0.0, 1.0, 0.0]):
-        out = metrics.is_correct(logits, label)
-        assert out == expected
-        assert out.dtype == dtype
+        assert metrics.is_correct(logits, label) == expected
         assert jax.jit(metrics.is_correct)(logits, label) == expected
     assert metrics.is_correct(jnp.zeros(3), np.array(0)) == 1  # ties: the first
 
@@ -78,21 +89,17 @@ def test_is_correct_errors(unchecked):
     with pytest.raises(ValueError, match=r"label has shape \(2,\)"):
         metrics.is_correct(jnp.zeros(3), jnp.zeros(2, int))
     with pytest.raises(TypeError, match="label has dtype float"):
-        metrics.is_correct(jnp.zeros(3), 1.0)
+        metrics.is_correct(jnp.zeros(3), jnp.array(1.0))
     with pytest.raises(TypeError, match="logits have dtype int"):
         metrics.is_correct(jnp.zeros(3, int), 1)
 
 
-def test_accuracy_equals_numpy(dtype):
+def test_accuracy_equals_numpy():
     rng = np.random.default_rng(0)
-    logits, labels = jnp.asarray(rng.normal(size=(50, 4)), dtype), rng.integers(0, 4, 50)
+    logits, labels = jnp.asarray(rng.normal(size=(50, 4))), rng.integers(0, 4, 50)
     expected = (np.asarray(logits).argmax(1) == labels).mean()
     for accuracy in (metrics.accuracy, jax.jit(metrics.accuracy)):
-        out = accuracy(logits, labels)
-        assert out.dtype == dtype
-        np.testing.assert_allclose(out, expected, 1e-6)
-    jittable = jax.vmap(metrics.accuracy)(logits.reshape(5, 10, 4), labels.reshape(5, 10))
-    np.testing.assert_allclose(jittable.mean(), expected, 1e-6)
+        np.testing.assert_allclose(accuracy(logits, labels), expected, 1e-14)
 
 
 def test_accuracy_errors(unchecked):
@@ -119,31 +126,29 @@ every_activity = pytest.mark.parametrize("metric", list(ACTIVITY), ids=lambda f:
 
 
 @every_activity
-def test_activity_by_hand(metric, dtype):
-    zs = jnp.array(ZS, dtype)
-    out = metric(zs)
-    assert out.dtype == dtype
-    np.testing.assert_allclose(out, ACTIVITY[metric], 1e-6)
-    np.testing.assert_allclose(metric(zs.reshape(5, 2, 2)), ACTIVITY[metric], 1e-6)
+def test_activity_by_hand(metric):
+    zs = jnp.array(ZS, "float32")
+    np.testing.assert_allclose(metric(zs), ACTIVITY[metric], 1e-6)
     np.testing.assert_allclose(jax.jit(metric)(zs), ACTIVITY[metric], 1e-6)
+    np.testing.assert_allclose(jax.jit(metric)(zs.reshape(5, 2, 2)), ACTIVITY[metric], 1e-6)
 
 
 @every_activity
 @given(mask=st.lists(st.booleans(), min_size=5, max_size=5).filter(any))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_activity_masked_steps_do_not_exist(metric, mask):
-    zs, mask = jnp.array(ZS, "float64"), np.array(mask)
-    padded = jnp.where(mask[:, None], zs, jnp.nan)
+    zs, mask = np.array(ZS, "float64"), np.array(mask)
+    padded, metric = np.where(mask[:, None], zs, np.nan), jax.jit(metric)
     np.testing.assert_allclose(metric(padded, mask), metric(zs[mask]), 1e-14)
 
 
 @every_activity
 def test_activity_of_a_batch(metric):
     rng = np.random.default_rng(0)
-    zs = jnp.asarray(rng.integers(0, 2, (3, 5, 4)), "float32")
-    mask = jnp.arange(5) < jnp.array([5, 3, 1])[:, None]
+    zs = jnp.asarray(rng.integers(0, 2, (3, 5, 4)), "float64")
+    mask = np.arange(5) < np.array([5, 3, 1])[:, None]
     eager = jnp.stack([metric(zs[i], mask[i]) for i in range(3)])
-    np.testing.assert_allclose(jax.vmap(metric)(zs, mask), eager, 1e-6)
+    np.testing.assert_allclose(jax.jit(jax.vmap(metric))(zs, mask), eager, 1e-14)
 
 
 @every_activity
@@ -169,19 +174,14 @@ def test_signed_spikes_are_activity():
     assert metrics.saturated_fraction(zs) == 0.5
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-@pytest.mark.parametrize("steps", [10, 100, 1000, 3000])
-def test_saturation_at_the_limit_does_not_depend_on_rounding(steps, dtype):
-    for percent in (7, 29, 57, 90, 100):
-        fires = steps * percent // 100
-        if fires * 100 != steps * percent:
-            continue
-        step = np.arange(steps)[:, None]
-        zs = jnp.asarray(step < np.array([fires - 1, fires]), dtype)
-        for mask in (None, jnp.ones(steps, bool)):
-            assert metrics.saturated_fraction(zs, mask, limit=percent / 100) == 0.5
-        jitted = eqx.filter_jit(metrics.saturated_fraction)  # the limit is static
-        assert jitted(zs, limit=percent / 100) == 0.5
+def test_saturation_at_the_limit_does_not_depend_on_rounding():
+    steps, dtype = 1000, "bfloat16"  # which cannot count so far
+    for limit in (0.007, 0.057, 0.29, 0.57, 0.9, 1.0):
+        fires = round(steps * limit)
+        zs = jnp.asarray(np.arange(steps)[:, None] < np.array([fires - 1, fires]), dtype)
+        assert metrics.saturated_fraction(zs, limit=limit) == 0.5
+        assert metrics.saturated_fraction(zs, np.ones(steps, bool), limit=limit) == 0.5
+    assert jax.jit(metrics.saturated_fraction)(zs[:10]) == 1
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.1, float("nan")])
@@ -202,11 +202,7 @@ def test_confusion_matrix_equals_counting():
     out = metrics.confusion_matrix(predictions, labels, 3)
     assert jnp.issubdtype(out.dtype, jnp.integer)
     np.testing.assert_array_equal(out, expected)
-    jitted = jax.jit(metrics.confusion_matrix, static_argnums=2)
-    np.testing.assert_array_equal(jitted(predictions, labels, 3), expected)
-    halves = jax.vmap(lambda p, l: metrics.confusion_matrix(p, l, 3))(
-        predictions.reshape(2, 20), labels.reshape(2, 20)
-    )
+    halves = jax.vmap(lambda p, q: metrics.confusion_matrix(p, q, 3))(predictions.reshape(2, 20), labels.reshape(2, 20))
     np.testing.assert_array_equal(halves.sum(0), expected)
     assert metrics.confusion_matrix(np.zeros(0, int), np.zeros(0, int), 2).sum() == 0
 

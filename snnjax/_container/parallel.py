@@ -97,9 +97,7 @@ class Parallel(AbstractSequenceCell[tuple]):
             outs.append(out)
         return tuple(after), self.combine(outs)
 
-    def scan(
-        self, run: RunPart, state: tuple, xs: Trajectory, keys: Keys
-    ) -> tuple[tuple, Trajectory, tuple]:
+    def scan(self, run: RunPart, state: tuple, xs: Trajectory, keys: Keys) -> tuple[tuple, Trajectory, tuple]:
         branch_keys = split_keys(keys, len(self.branches))
         results = [
             run(f"branches[{i}]", as_cell(branch), before, xs, branch_keys[i])

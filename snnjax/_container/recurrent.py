@@ -65,9 +65,7 @@ class Recurrent(AbstractCell[RecurrentState]):
         with inside("feedback"):
             return RecurrentState(cell_state, feedback.init_state(out, key=k2), out)
 
-    def __call__(
-        self, state: RecurrentState, x: Any, *, key: Key = None
-    ) -> tuple[RecurrentState, Out]:
+    def __call__(self, state: RecurrentState, x: Any, *, key: Key = None) -> tuple[RecurrentState, Out]:
         cell, feedback = self._parts()
         k1, k2 = split_key(key, 2)
         with inside("feedback"):

@@ -71,9 +71,7 @@ class Residual(AbstractSequenceCell[ResidualState]):
         with inside("shortcut"):
             return ResidualState(body_state, shortcut.init_state(x, key=k2))
 
-    def __call__(
-        self, state: ResidualState, x: Any, *, key: Key = None
-    ) -> tuple[ResidualState, Out]:
+    def __call__(self, state: ResidualState, x: Any, *, key: Key = None) -> tuple[ResidualState, Out]:
         body, shortcut = self._parts()
         k1, k2 = split_key(key, 2)
         with inside("body"):

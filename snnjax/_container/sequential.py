@@ -53,9 +53,7 @@ class Sequential(AbstractSequenceCell[tuple]):
 
     def init_state(self, x: Any, *, key: Key = None) -> tuple:
         states = []
-        for i, (layer, key_i) in enumerate(
-            zip(self.layers, split_key(key, len(self.layers)), strict=True)
-        ):
+        for i, (layer, key_i) in enumerate(zip(self.layers, split_key(key, len(self.layers)), strict=True)):
             with inside(f"layers[{i}]"):
                 cell = as_cell(layer)
                 states.append(cell.init_state(x, key=key_i))
@@ -71,9 +69,7 @@ class Sequential(AbstractSequenceCell[tuple]):
             after.append(new)
         return tuple(after), x
 
-    def scan(
-        self, run: RunPart, state: tuple, xs: Trajectory, keys: Keys
-    ) -> tuple[tuple, Trajectory, tuple]:
+    def scan(self, run: RunPart, state: tuple, xs: Trajectory, keys: Keys) -> tuple[tuple, Trajectory, tuple]:
         final, states = [], []
         layer_keys = split_keys(keys, len(self.layers))
         for i, (layer, before) in enumerate(zip(self.layers, state, strict=True)):

@@ -15,18 +15,14 @@ from .._types import Trajectory
 class RunChunk(Protocol):
     """Runs the model over consecutive steps; `start` is the index of the first of them."""
 
-    def __call__(
-        self, state: Any, xs: Trajectory, start: Int[Array, ""] | int
-    ) -> tuple[Any, Trajectory]: ...
+    def __call__(self, state: Any, xs: Trajectory, start: Int[Array, ""] | int) -> tuple[Any, Trajectory]: ...
 
 
 class AbstractLoop(eqx.Module):
     """A way through time. All loops compute the same outputs; they differ in the backward pass."""
 
     @abc.abstractmethod
-    def __call__(
-        self, run_chunk: RunChunk, state: Any, xs: Trajectory
-    ) -> tuple[Any, Trajectory]:
+    def __call__(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         """Run the whole sequence.
 
         **Arguments:**
@@ -49,9 +45,7 @@ def _cut(xs: Trajectory, size: int, count: int) -> PyTree:
     return jax.tree.map(lambda a: a[: count * size].reshape(count, size, *a.shape[1:]), xs)
 
 
-def in_chunks(
-    run_chunk: RunChunk, state: Any, xs: Trajectory, size: int
-) -> tuple[Any, Trajectory]:
+def in_chunks(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> tuple[Any, Trajectory]:
     """Run chunks of `size` steps one after the other in a scan, and then the shorter rest, if any."""
     total = num_steps(xs)
     count, rest = divmod(total, size)

@@ -17,7 +17,5 @@ class BPTT(AbstractLoop):
     ```
     """
 
-    def __call__(
-        self, run_chunk: RunChunk, state: Any, xs: Trajectory
-    ) -> tuple[Any, Trajectory]:
+    def __call__(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         return run_chunk(state, xs, 0)

@@ -40,9 +40,7 @@ class CheckpointedBPTT(AbstractLoop):
                 f"Leave it out for the square root of the sequence's length."
             )
 
-    def __call__(
-        self, run_chunk: RunChunk, state: Any, xs: Trajectory
-    ) -> tuple[Any, Trajectory]:
+    def __call__(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         size = self.size or math.ceil(math.sqrt(num_steps(xs)))
         # Inside a scan there is nothing for common-subexpression elimination to undo.
         checkpointed = jax.checkpoint(run_chunk, prevent_cse=False)

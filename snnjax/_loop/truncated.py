@@ -43,9 +43,7 @@ class TruncatedBPTT(AbstractLoop):
                 f"For the whole sequence use BPTT."
             )
 
-    def __call__(
-        self, run_chunk: RunChunk, state: Any, xs: Trajectory
-    ) -> tuple[Any, Trajectory]:
+    def __call__(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         def cut_before(state: Any, xs: Trajectory, start: Int[Array, ""] | int) -> Any:
             return run_chunk(_detach_unless_first(state, start), xs, start)
 
@@ -56,9 +54,7 @@ def _detach_unless_first(state: Any, start: Int[Array, ""] | int) -> Any:
     dynamic, static = eqx.partition(state, eqx.is_inexact_array)
     first = jnp.asarray(start == 0)
     kept = jax.tree.map(
-        lambda leaf: jax.lax.select(
-            jnp.broadcast_to(first, leaf.shape), leaf, jax.lax.stop_gradient(leaf)
-        ),
+        lambda leaf: jax.lax.select(jnp.broadcast_to(first, leaf.shape), leaf, jax.lax.stop_gradient(leaf)),
         dynamic,
     )
     return eqx.combine(kept, static)

@@ -29,9 +29,7 @@ class ALIFState(eqx.Module):
     a: Float[Array, "*shape"]
 
 
-def alif(
-    params: Params, state: ALIFState, x: Float[Array, "*shape"]
-) -> tuple[ALIFState, Float[Array, "*shape"]]:
+def alif(params: Params, state: ALIFState, x: Float[Array, "*shape"]) -> tuple[ALIFState, Float[Array, "*shape"]]:
     """One step of the adaptive leaky integrate-and-fire neuron, elementwise.
 
     ```

@@ -28,9 +28,7 @@ class LIFState(eqx.Module):
     v: Float[Array, "*shape"]
 
 
-def lif(
-    params: Params, state: LIFState, x: Float[Array, "*shape"]
-) -> tuple[LIFState, Float[Array, "*shape"]]:
+def lif(params: Params, state: LIFState, x: Float[Array, "*shape"]) -> tuple[LIFState, Float[Array, "*shape"]]:
     """One step of the leaky integrate-and-fire neuron, elementwise.
 
     ```

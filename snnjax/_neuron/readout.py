@@ -18,9 +18,7 @@ class LIState(eqx.Module):
     v: Float[Array, "*shape"]
 
 
-def li(
-    params: Params, state: LIState, x: Float[Array, "*shape"]
-) -> tuple[LIState, Float[Array, "*shape"]]:
+def li(params: Params, state: LIState, x: Float[Array, "*shape"]) -> tuple[LIState, Float[Array, "*shape"]]:
     """One step of the leaky integrator, elementwise.
 
     ```

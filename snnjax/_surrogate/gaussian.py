@@ -19,7 +19,8 @@ class Gaussian(AbstractSurrogate):
 
     **Arguments:**
 
-    - `slope`: one over the standard deviation, per unit of membrane. A number, an array, or a wrapped parameter; an array is trained.
+    - `slope`: one over the standard deviation, per unit of membrane. A number, an array, or a
+        wrapped parameter; an array is trained.
     - `inclusive`: fire at `v >= 0` instead of `v > 0`.
 
     ```python

@@ -16,7 +16,8 @@ class SuperSpike(AbstractSurrogate):
 
     **Arguments:**
 
-    - `slope`: how fast the derivative falls off, per unit of membrane. A number, an array, or a wrapped parameter; an array is trained.
+    - `slope`: how fast the derivative falls off, per unit of membrane. A number, an array, or a
+        wrapped parameter; an array is trained.
     - `inclusive`: fire at `v >= 0` instead of `v > 0`.
 
     ```python

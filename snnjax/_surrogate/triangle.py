@@ -16,7 +16,8 @@ class Triangle(AbstractSurrogate):
 
     **Arguments:**
 
-    - `slope`: one over the half width, per unit of membrane. A number, an array, or a wrapped parameter; an array is trained.
+    - `slope`: one over the half width, per unit of membrane. A number, an array, or a
+        wrapped parameter; an array is trained.
     - `inclusive`: fire at `v >= 0` instead of `v > 0`.
 
     ```python

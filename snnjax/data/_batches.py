@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int, PRNGKeyArray
 _Examples = TypeVar("_Examples")
 
 
-class Batch(NamedTuple, Generic[_Examples]):
+class Batch(NamedTuple):
     """Some examples, and which of them count.
 
     - `example`: the same pytree as was given to [`snnjax.data.batches`][], with `batch_size` rows.
@@ -19,7 +19,7 @@ class Batch(NamedTuple, Generic[_Examples]):
       mean over the real rows is `sum(weight * value) / sum(weight)`.
     """
 
-    example: _Examples
+    example: Any
     weight: Float32[np.ndarray, " batch"]
 
 
@@ -83,9 +83,7 @@ def _take(examples: _Examples, rows: Int[np.ndarray, " batch"]) -> _Examples:
     return jax.tree.map(lambda leaf: leaf[rows], examples)
 
 
-def _generate(
-    examples: _Examples, batch_size: int, order: Int[np.ndarray, " example"]
-) -> Iterator[Batch[_Examples]]:
+def _generate(examples: _Examples, batch_size: int, order: Int[np.ndarray, " example"]) -> Iterator[Batch]:
     for start in range(0, order.size, batch_size):
         rows = order[start : start + batch_size]
         weight = (np.arange(batch_size) < rows.size).astype(np.float32)
@@ -95,9 +93,7 @@ def _generate(
         yield Batch(_take(examples, np.concatenate([rows, filling])), weight)
 
 
-def batches(
-    split: _Examples, batch_size: int, *, key: PRNGKeyArray | None = None
-) -> Iterator[Batch[_Examples]]:
+def batches(split: _Examples, batch_size: int, *, key: PRNGKeyArray | None = None) -> Iterator[Batch]:
     """Go once through the examples, in batches that all have exactly `batch_size` rows.
 
     A jitted step so compiles once. The last batch is filled up with copies of the first row of this
@@ -131,7 +127,6 @@ def batches(
     size = operator.index(batch_size)
     if size < 1:
         raise ValueError(
-            f"`batches` got batch_size={size}. It must be at least 1. For all examples in one "
-            "batch, pass their number."
+            f"`batches` got batch_size={size}. It must be at least 1. For all examples in one batch, pass their number."
         )
     return _generate(split, size, _order(_number_of_rows(split), key))

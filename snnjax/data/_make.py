@@ -80,9 +80,7 @@ def _packed(arrays: _Arrays) -> bytes:
             entry.create_system = 3  # else it names the operating system
             entry.external_attr = 0o644 << 16
             member = io.BytesIO()
-            np.lib.format.write_array(
-                member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False
-            )
+            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
             file.writestr(entry, member.getvalue())
     return content.getvalue()
 
@@ -97,9 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m snnjax.data._make", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--accept", action="store_true", help="write files that differ as well")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent, help="default: the package's own folder"
-    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="default: the package's own folder")
     options = parser.parse_args(arguments)
     status = 0
     for name in _MAKERS:

@@ -1,0 +1,69 @@
+"""The loss of a classifier."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.random as jr
+from jaxtyping import Array, Float, PyTree
+
+from .. import decode
+from .._loop import BPTT, AbstractLoop
+from .._probe import observations, probe
+from .._types import Key
+from .._unroll import unroll
+from ..losses import cross_entropy
+from ..metrics import firing_rate, is_correct
+
+
+def _outputs_and_spikes(state: Any, out: Any) -> tuple[Any, dict[str, Array]]:
+    return out, {name: seen.out for name, seen in observations(state).items() if seen.spiking}
+
+
+class Classify(eqx.Module):
+    """The loss of a classifier: unroll, read out one score per class, cross-entropy.
+
+    Called as `value, metrics = loss(model, example, key)`. The metrics are `accuracy` and, under `rates`, the
+    mean firing rate of every spiking layer.
+
+    **Arguments:**
+
+    - `readout`: a decoder from `snnjax.decode`, called as `readout(ys, mask)`.
+    - `encode`: a function `(x, key) -> xs` that makes the input sequence of one example; None takes the
+        example as it is.
+    - `loop`: how the backward pass goes through time.
+    - `smoothing`: label smoothing, from 0 to below 1.
+
+    An example is `(x, label)` or `(x, label, mask)`.
+
+    ```python
+    import equinox as eqx
+    import jax
+    import snnjax as snn
+
+    key = jax.random.key(0)
+    model = snn.Sequential(eqx.nn.Linear(8, 3, key=key), snn.LI())
+    loss = snn.train.Classify(encode=lambda x, key: snn.encode.direct(x, 16))
+    value, metrics = loss(model, (jax.random.uniform(key, (8,)), 2), key)
+    ```
+    """
+
+    readout: Callable = decode.max_membrane
+    encode: Callable | None = None
+    loop: AbstractLoop = BPTT()
+    smoothing: float = 0.0
+
+    def logits(self, model: PyTree, example: Any, key: Key) -> tuple[Float[Array, " classes"], dict[str, Array]]:
+        """The scores of the classes for one example, and the firing rate of every spiking layer."""
+        x, _, *rest = example
+        mask = rest[0] if rest else None
+        encode_key, model_key = jr.split(key)
+        xs = x if self.encode is None else self.encode(x, encode_key)
+        _, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
+        return self.readout(ys, mask), {n: firing_rate(zs, mask) for n, zs in spikes.items()}
+
+    def __call__(self, model: PyTree, example: Any, key: Key) -> tuple[Float[Array, ""], dict]:
+        scores, rates = self.logits(model, example, key)
+        label = example[1]
+        metrics = {"accuracy": is_correct(scores, label), "rates": rates}
+        return cross_entropy(scores, label, smoothing=self.smoothing), metrics
