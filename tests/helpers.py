@@ -61,6 +61,10 @@ def _linear(seed: int, bias: bool = True) -> eqx.nn.Linear:
     return eqx.nn.Linear(N, N, use_bias=bias, key=jr.key(seed))
 
 
+def _fold(x: Any) -> Any:
+    return x[:N] + x[N:]
+
+
 # Networks from N inputs to N outputs.
 all_containers: dict[str, Callable[[], snn.AbstractCell]] = {
     "Stateless": lambda: snn.Stateless(_linear(0)),
@@ -86,7 +90,7 @@ all_containers: dict[str, Callable[[], snn.AbstractCell]] = {
     "Parallel-Sum": lambda: snn.Parallel(snn.LIF(tau=3.0), _linear(0), snn.LI()),
     "Parallel-Concatenate": lambda: snn.Sequential(
         snn.Parallel(snn.LIF(tau=3.0), snn.LIF(tau=30.0), combine=snn.Concatenate()),
-        lambda x: x[:N] + x[N:],
+        _fold,
     ),
 }
 
@@ -107,18 +111,23 @@ def drive(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return (0.3 + 0.8 * jr.normal(key, shape)).astype(dtype)
 
 
-def step_by_step(cell: Any, xs: Any, state: Any = None, key: Any = None) -> tuple[Any, Any]:
-    """What `unroll` must equal: a Python loop over the steps of a cell."""
+def step_by_step(cell: Any, xs: Any, key: Any = None) -> tuple[Any, Any, Any]:
+    """What `unroll` must equal: a Python loop over the steps. The final state, the outputs, all states."""
     cell = snn.resolve(cell)
     init_key, step_key = (None, None) if key is None else jr.split(key)
-    state = cell.init_state(xs[0], key=init_key) if state is None else state
-    keys = [None] * len(xs) if key is None else jr.split(step_key, len(xs))
+    state = cell.init_state(xs[0], key=init_key)
+    keys = [None] * len(xs) if step_key is None else jr.split(step_key, len(xs))
     step = eqx.filter_jit(lambda cell, state, x, key: cell(state, x, key=key))
-    outs = []
-    for x, k in zip(xs, keys, strict=True):
-        state, out = step(cell, state, x, k)
+    outs, states = [], []
+    for x, step_key in zip(xs, keys, strict=True):
+        state, out = step(cell, state, x, step_key)
         outs.append(out)
-    return state, jax.tree.map(lambda *parts: jnp.stack(parts), *outs)
+        states.append(state)
+
+    def stack(trees: list) -> Any:
+        return jax.tree.map(lambda *parts: jnp.stack(parts), *trees)
+
+    return state, stack(outs), stack(states)
 
 
 def assert_close(a: Any, b: Any, rtol: float, atol: float | None = None) -> None:

@@ -1,8 +1,10 @@
 """The laws that every cell, container and loop must keep, in float64 and in float32.
 
-Tolerances: in float32 a product of matrices over all steps adds in another order than one over one step.
+Compiling is what takes time here, so the runs that several laws look at are made in one compiled program per model and
+precision (`runs`), and each law is a test of its own that compares two of them.
 """
 
+import functools
 import io
 import pickle
 
@@ -32,136 +34,157 @@ from .helpers import (
     step_by_step,
 )
 
-T = 11
+T, SPLIT, BATCH = 11, 4, 3
+
+# A product of matrices over all steps adds in another order than one over a single step.
 RTOL = {"float32": 1e-5, "float64": 1e-12}
 
 models = pytest.mark.parametrize("name", all_models)
 cells = pytest.mark.parametrize("name", all_cells)
-containers = pytest.mark.parametrize("name", all_containers)
+precisions = pytest.mark.parametrize("precision", RTOL)
 
 
-@pytest.fixture
-def model(name, dtype):
-    return make(all_models[name], dtype)
-
-
-@pytest.fixture
-def xs(name, dtype):
-    return drive(jr.key(len(name)), (T, N), dtype)
-
-
-@pytest.fixture
-def rtol(dtype):
-    return RTOL[dtype.name]
-
-
-@pytest.fixture
-def key(name):
+def key_for(name):
     """A key for the models that need one; random numbers are slow to compile."""
     return jr.key(5) if "dropout" in name else None
 
 
-@models
-def test_unroll_equals_stepping(model, xs, rtol, key):
-    assert_close(snn.unroll(model, xs, key=key), step_by_step(model, xs, key=key), rtol)
+def keys_for(name, count):
+    key = key_for(name)
+    return None if key is None else jr.split(key, count)
+
+
+def model_and_input(name, precision, shape=(T, N)):
+    return make(all_models[name], precision), drive(jr.key(len(name)), shape, precision)
+
+
+@functools.cache
+def runs(name, precision):
+    """Every run of a model that a law looks at, from one compiled program."""
+    model, xs = model_and_input(name, precision)
+    batch = drive(jr.key(3), (T, BATCH, N), precision)
+    key, keys = key_for(name), keys_for(name, BATCH)
+
+    @eqx.filter_jit
+    def program(model, xs, batch):
+        unroll = functools.partial(snn.unroll, key=key)
+        # The keys of chunks are the caller's, and so would be their random numbers.
+        certain = eqx.nn.inference_mode(model)
+        middle, first = snn.unroll(certain, xs[:SPLIT])
+        end, second = snn.unroll(certain, xs[SPLIT:], middle)
+        one = lambda i: snn.unroll(model, batch[:, i], key=None if keys is None else keys[i])  # noqa: E731
+        return {
+            "whole": unroll(model, xs),
+            "certain": snn.unroll(certain, xs),
+            "chunks": (end, jnp.concatenate([first, second])),
+            "recorded": unroll(model, xs, record=lambda state, out: (state, out)),
+            "probed": unroll(snn.probe(model), xs)[1],
+            "other future": unroll(model, xs.at[6:].set(9.0))[1],
+            "batch": jax.vmap(lambda x, k: snn.unroll(model, x, key=k), in_axes=(1, 0))(batch, keys),
+            "one by one": [one(i) for i in range(BATCH)],
+        }
+
+    return program(model, xs, batch)
+
+
+@functools.cache
+def stepped(name, precision):
+    """Final state, outputs and states of a Python loop over single steps."""
+    model, xs = model_and_input(name, precision)
+    return step_by_step(model, xs, key=key_for(name))
 
 
 @models
-def test_outputs_are_worth_testing(name, key):
+@precisions
+def test_unroll_equals_stepping(name, precision):
+    final, ys, _ = stepped(name, precision)
+    assert_close(runs(name, precision)["whole"], (final, ys), RTOL[precision])
+
+
+@models
+@precisions
+def test_recorded_states_are_those_of_stepping(name, precision):
+    _, ys, states = stepped(name, precision)
+    assert_close(runs(name, precision)["recorded"][1], (states, ys), RTOL[precision])
+
+
+@models
+def test_outputs_are_worth_testing(name):
     """No law says anything about a model that puts out zeros."""
-    model, xs = make(all_models[name], "float64"), drive(jr.key(len(name)), (T, N), "float64")
-    _, ys = snn.unroll(model, xs, key=key)
+    ys = runs(name, "float64")["whole"][1]
     assert jnp.count_nonzero(ys) > 0
     assert jnp.unique(ys).size > 1
 
 
 @models
-def test_chunked_equals_whole(model, xs, rtol):
-    cell = eqx.nn.inference_mode(model)  # the keys of chunks are the caller's, and so are their numbers
-    final, ys = snn.unroll(cell, xs)
-    middle, first = snn.unroll(cell, xs[:4])
-    end, second = snn.unroll(cell, xs[4:], middle)
-    assert_close((final, ys), (end, jnp.concatenate([first, second])), rtol)
+@precisions
+def test_chunked_equals_whole(name, precision):
+    assert_close(runs(name, precision)["chunks"], runs(name, precision)["certain"], RTOL[precision])
 
 
 @models
-def test_vmap_equals_loop_over_examples(model, dtype, rtol, key):
-    xs = drive(jr.key(3), (T, 3, N), dtype)
-    keys = _keys(key, 3)
-    run = jax.vmap(lambda x, k: snn.unroll(model, x, key=k), in_axes=(1, 0))
-    batched = run(xs, keys)
-    for i in range(3):
-        one = jax.tree.map(lambda a, i=i: a[i], batched)
-        assert_close(one, snn.unroll(model, xs[:, i], key=None if keys is None else keys[i]), rtol)
+@precisions
+def test_vmap_equals_loop_over_examples(name, precision):
+    batch = runs(name, precision)["batch"]
+    for i, alone in enumerate(runs(name, precision)["one by one"]):
+        assert_close(jax.tree.map(lambda a, i=i: a[i], batch), alone, RTOL[precision])
 
 
 @models
-def test_jit_equals_eager(model, xs, rtol, key):
-    jitted = eqx.filter_jit(lambda m, x: snn.unroll(m, x, key=key))(model, xs)
-    with jax.disable_jit():
-        eager = snn.unroll(model, xs, key=key)
-    assert_close(jitted, eager, rtol)
-
-
-@models
-def test_state_keeps_its_structure(model, xs, key):
-    state = model.init_state(xs[0], key=key)
-    struct = model.init_state(jax.ShapeDtypeStruct(xs[0].shape, xs.dtype), key=key)
-    assert_equal(state, struct)
-    after, _ = snn.resolve(model)(state, xs[0], key=key)
-    same = jax.tree.map(lambda a, b: a.shape == b.shape and a.dtype == b.dtype, state, after)
-    assert jax.tree.all(same)
-
-
-@models
-def test_dtype_is_kept(model, xs, dtype, key):
-    final, ys = snn.unroll(model, xs, key=key)
-    for leaf in jax.tree.leaves((final, ys)):
-        assert leaf.dtype == dtype
-
-
-@models
-def test_recording_changes_nothing(model, xs, key):
-    final, ys = snn.unroll(model, xs, key=key)
-    again, (states, outs) = snn.unroll(model, xs, key=key, record=lambda s, o: (s, o))
-    # Spikes are equal to the bit. A membrane may round once more or less where the compiler fuses otherwise.
+@precisions
+def test_recording_changes_nothing(name, precision):
+    """Spikes are equal to the bit; a membrane may round once more where the compiler fuses otherwise."""
+    final, ys = runs(name, precision)["whole"]
+    again, (states, outs) = runs(name, precision)["recorded"]
     ulp = 4 * float(jnp.finfo(ys.dtype).eps)
     assert_close((final, ys), (again, outs), rtol=ulp)
     assert_close(jax.tree.map(lambda a: a[-1], states), final, rtol=ulp)
 
 
 @models
-def test_recorded_states_are_those_of_stepping(model, xs, rtol, key):
-    _, states = snn.unroll(model, xs, key=key, record=lambda s, o: s)
-    cell = snn.resolve(model)
-    init_key, step_key = (None, None) if key is None else jr.split(key)
-    state = cell.init_state(xs[0], key=init_key)
-    for t, step in enumerate([None] * T if step_key is None else jr.split(step_key, T)):
-        state, _ = cell(state, xs[t], key=step)
-        assert_close(jax.tree.map(lambda a, t=t: a[t], states), state, rtol)
+@precisions
+def test_probing_changes_nothing(name, precision):
+    ys = runs(name, precision)["whole"][1]
+    assert_close(ys, runs(name, precision)["probed"], rtol=4 * float(jnp.finfo(ys.dtype).eps))
 
 
 @models
-def test_probing_changes_nothing(model, xs, key):
-    _, ys = snn.unroll(model, xs, key=key)
-    _, probed = snn.unroll(snn.probe(model), xs, key=key)
-    assert_close(ys, probed, rtol=4 * float(jnp.finfo(ys.dtype).eps))
+@precisions
+def test_the_future_does_not_change_the_past(name, precision):
+    ys, changed = runs(name, precision)["whole"][1], runs(name, precision)["other future"]
+    assert_close(ys[:6], changed[:6], rtol=4 * float(jnp.finfo(ys.dtype).eps))
 
 
 @models
-def test_the_future_does_not_change_the_past(model, xs, key):
-    _, ys = snn.unroll(model, xs, key=key)
-    _, changed = snn.unroll(model, xs.at[6:].set(9.0), key=key)
-    assert_equal(ys[:6], changed[:6])
+@precisions
+def test_dtype_is_kept(name, precision):
+    for leaf in jax.tree.leaves(runs(name, precision)["whole"]):
+        assert leaf.dtype == precision
 
 
-def _keys(key, batch):
-    return None if key is None else jr.split(key, batch)
+@models
+@precisions
+def test_jit_equals_eager(name, precision):
+    model, xs = model_and_input(name, precision)
+    with jax.disable_jit():
+        eager = snn.unroll(model, xs[:3], key=key_for(name))
+    jitted = eqx.filter_jit(lambda m, x: snn.unroll(m, x, key=key_for(name)))(model, xs[:3])
+    assert_close(jitted, eager, RTOL[precision])
+
+
+@models
+def test_state_keeps_its_structure(name):
+    model, xs = model_and_input(name, "float64")
+    state = model.init_state(xs[0], key=key_for(name))
+    struct = model.init_state(jax.ShapeDtypeStruct(xs[0].shape, xs.dtype), key=key_for(name))
+    assert_equal(state, struct)
+    after = runs(name, "float64")["whole"][0]
+    assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
 @eqx.filter_jit
-def _run_and_gradient(model, xs, loop, key):
-    """Final state, outputs, and the gradient of a loss of both, with respect to parameters and inputs."""
+def run_and_gradient(model, xs, loop, key):
+    """The gradient of a loss of outputs and final state, to parameters and inputs; and these themselves."""
     trained, rest = eqx.partition(model, snn.trainable(model))
     weights = jnp.sin(jnp.arange(xs.size, dtype=xs.dtype)).reshape(xs.shape)
 
@@ -175,123 +198,186 @@ def _run_and_gradient(model, xs, loop, key):
     return gradient((trained, xs))
 
 
-@models
-@pytest.mark.parametrize("loop", [name for name in all_loops if name != "BPTT"])
-def test_all_loops_agree(model, xs, rtol, loop, key):
-    gradient, values = _run_and_gradient(model, xs, all_loops[loop], key)
-    expected_gradient, expected = _run_and_gradient(model, xs, snn.BPTT(), key)
-    assert_close(values, expected, rtol)
-    # Gradients sum over steps in another order, and grow over time: ten times the tolerance.
-    assert_close(gradient, expected_gradient, 10 * rtol)
+@functools.cache
+def plain_gradient(name, precision):
+    return run_and_gradient(*model_and_input(name, precision), snn.BPTT(), key_for(name))
 
 
 @models
-def test_gradient_equals_finite_differences(name, key):
-    """Of the model with its spikes replaced by their smooth primitives."""
-    model = relax(attached(make(all_models[name], "float64")))
-    xs = drive(jr.key(len(name)), (T, N), "float64")
-    trained, rest = eqx.partition(model, snn.trainable(model))
+@precisions
+def test_all_loops_agree(name, precision):
+    """On the outputs, and on the gradient: it sums over steps in another order, so ten times the tolerance."""
+    others = {name: loop for name, loop in all_loops.items() if name != "BPTT"}
+    run_all = eqx.filter_jit(
+        lambda model, xs: {
+            other: run_and_gradient(model, xs, loop, key_for(name)) for other, loop in others.items()
+        }
+    )
+    gradient, values = plain_gradient(name, precision)
+    for other_gradient, other_values in run_all(*model_and_input(name, precision)).values():
+        assert_close(other_values, values, RTOL[precision])
+        assert_close(other_gradient, gradient, 10 * RTOL[precision])
+
+
+@models
+def test_no_gradient_is_lost(name):
+    """Every trained leaf of every registered model gets a gradient that is finite and not zero."""
+    (gradient, _), _ = plain_gradient(name, "float64")
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        assert jnp.any(leaf != 0), path
+        assert jnp.isfinite(leaf).all(), path
+
+
+@models
+@precisions
+def test_gradients_are_finite_under_strong_drive(name, precision):
+    model, xs = model_and_input(name, precision)
+    gradient, _ = run_and_gradient(model, 1e3 * xs, snn.BPTT(), key_for(name))
+    assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(gradient))
+
+
+@models
+def test_gradient_equals_finite_differences(name):
+    """Of the model with its spikes replaced by their smooth primitives, in reverse and in forward mode."""
+    model, xs = model_and_input(name, "float64")
+    trained, rest = eqx.partition(relax(attached(model)), snn.trainable(relax(attached(model))))
     at, unflatten = jax.flatten_util.ravel_pytree((trained, xs))
     weights = jnp.sin(jnp.arange(xs.size)).reshape(xs.shape)
-
-    @jax.jit
-    def value(flat):
-        trained, xs = unflatten(flat)
-        _, ys = snn.unroll(eqx.combine(trained, rest), xs, key=key)
-        return jnp.sum(weights * ys)
-
     direction = jnp.cos(jnp.arange(at.size))
     step = 1e-6
-    numeric = (value(at + step * direction) - value(at - step * direction)) / (2 * step)
-    exact = jax.grad(value)(at) @ direction
-    forward = jax.jvp(value, (at,), (direction,))[1]
-    np.testing.assert_allclose(exact, numeric, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(exact, forward, rtol=1e-10)
+
+    def value(flat):
+        trained, xs = unflatten(flat)
+        _, ys = snn.unroll(eqx.combine(trained, rest), xs, key=key_for(name))
+        return jnp.sum(weights * ys)
+
+    @jax.jit
+    def program(at):
+        numeric = (value(at + step * direction) - value(at - step * direction)) / (2 * step)
+        return numeric, jax.grad(value)(at) @ direction, jax.jvp(value, (at,), (direction,))[1]
+
+    numeric, reverse, forward = program(at)
+    np.testing.assert_allclose(reverse, numeric, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(reverse, forward, rtol=1e-10)
 
 
 @models
-def test_second_call_does_not_retrace(model, xs, key):
+def test_second_call_does_not_retrace(name):
     @eqx.filter_jit
     @eqx.debug.assert_max_traces(max_traces=1)
     def loss(model, xs, key):
         return snn.unroll(model, xs, key=key)[1].sum()
 
-    loss(model, xs, key)
+    model, xs = model_and_input(name, "float64")
+    loss(model, xs, key_for(name))
     other = jax.tree.map(lambda a: 0.9 * a if eqx.is_inexact_array(a) else a, model)
-    loss(other, xs + 0.1, None if key is None else jr.key(6))
+    loss(other, xs + 0.1, None if key_for(name) is None else jr.key(6))
 
 
 @cells
-@pytest.mark.parametrize("shape", [(), (1,), (2, 3, 3)], ids=str)
-def test_states_of_any_shape(model, dtype, shape, rtol, key):
-    xs = drive(jr.key(1), (T, *shape), dtype)
-    final, ys = snn.unroll(model, xs)
-    assert ys.shape == xs.shape
-    flat_final, flat = snn.unroll(model, xs.reshape(T, -1))
-    assert_close(ys.reshape(T, -1), flat, rtol)
-    assert len(jax.tree.leaves(final)) == len(jax.tree.leaves(flat_final))
+@precisions
+def test_states_of_any_shape(name, precision):
+    model, _ = model_and_input(name, precision)
+    inputs = {shape: drive(jr.key(1), (T, *shape), precision) for shape in [(), (1,), (2, 3, 3)]}
+
+    @eqx.filter_jit
+    def program(model, inputs):
+        return {
+            shape: (snn.unroll(model, xs)[1], snn.unroll(model, xs.reshape(T, -1))[1])
+            for shape, xs in inputs.items()
+        }
+
+    for shape, (ys, flat) in program(model, inputs).items():
+        assert ys.shape == (T, *shape)
+        assert_close(ys.reshape(T, -1), flat, RTOL[precision])
 
 
 @models
-@pytest.mark.parametrize(("steps", "batch"), [(1, 3), (4, 1), (1, 1), (N, N)])
-def test_sizes_that_are_easily_confused(model, dtype, rtol, steps, batch, key):
-    xs = drive(jr.key(1), (steps, batch, N), dtype)
-    keys = _keys(key, batch)
-    run = jax.vmap(lambda x, k: snn.unroll(model, x, key=k), in_axes=(1, 0), out_axes=(0, 1))
-    _, ys = run(xs, keys)
-    assert ys.shape == xs.shape
-    for i in range(batch):
-        assert_close(ys[:, i], step_by_step(model, xs[:, i], key=None if keys is None else keys[i])[1], rtol)
+def test_sizes_that_are_easily_confused(name):
+    """One step, one example, and as many steps as examples and as neurons: (steps, batch)."""
+    model, _ = model_and_input(name, "float64")
+    sizes = [(1, 3), (4, 1), (1, 1), (N, N)]
+    inputs = {size: drive(jr.key(1), (*size, N), "float64") for size in sizes}
+
+    @eqx.filter_jit
+    def program(model, inputs):
+        results = {}
+        for (steps, batch), xs in inputs.items():
+            keys = keys_for(name, batch)
+            run = jax.vmap(lambda x, k: snn.unroll(model, x, key=k)[1], in_axes=(1, 0), out_axes=1)
+            first = snn.unroll(model, xs[:, 0], key=None if keys is None else keys[0])[1]
+            results[steps, batch] = run(xs, keys), first
+        return results
+
+    for (steps, batch), (ys, first) in program(model, inputs).items():
+        assert ys.shape == (steps, batch, N)
+        assert_close(ys[:, 0], first, RTOL["float64"])
 
 
 @models
-def test_leaves_survive_a_file(model, dtype):
+@precisions
+def test_leaves_survive_a_file(name, precision):
+    model, _ = model_and_input(name, precision)
     file = io.BytesIO()
     eqx.tree_serialise_leaves(file, model)
     file.seek(0)
     blank = jax.tree.map(lambda a: jnp.zeros_like(a) if eqx.is_array(a) else a, model)
-    assert_equal(
-        eqx.filter(eqx.tree_deserialise_leaves(file, blank), eqx.is_array),
-        eqx.filter(model, eqx.is_array),
-    )
+    loaded = eqx.tree_deserialise_leaves(file, blank)
+    assert_equal(eqx.filter(loaded, eqx.is_array), eqx.filter(model, eqx.is_array))
 
 
 @models
 def test_equal_by_value(name):
-    if "Concatenate" in name:
-        pytest.skip("this entry holds a lambda, which is equal to itself only")
     a, b = all_models[name](), all_models[name]()
     assert a is not b
-    assert eqx.tree_equal(a, b) is True or bool(eqx.tree_equal(a, b))
+    assert bool(eqx.tree_equal(a, b))
     assert type(a).__name__ in repr(a)
 
 
 @cells
-def test_pickle_of_a_trusted_model(name):
+def test_copies_between_processes(name):
+    """By Python's own means, for trusted data; the library itself never reads such a file."""
     cell = all_cells[name]()
     assert bool(eqx.tree_equal(pickle.loads(pickle.dumps(cell)), cell))
 
 
 @models
-def test_bfloat16_inputs_keep_a_float32_state(name, key):
+def test_bfloat16_inputs_keep_a_float32_state(name):
     model = in_dtype(all_models[name](), jnp.bfloat16)
-    xs = drive(jr.key(0), (T, N), jnp.bfloat16)
-    final, ys = snn.unroll(model, xs, key=key)
+    xs = drive(jr.key(0), (3, N), jnp.bfloat16)
+    final, ys = snn.unroll(model, xs, key=key_for(name))
     assert ys.dtype == jnp.bfloat16
-    if name in all_cells and "Delay" not in name and "Probe" not in name:
+    holds_outputs = any(word in name for word in ("Delay", "Probe", "deep", "Recurrent"))
+    if not holds_outputs:  # what a cell puts out and keeps has the dtype of its input
         assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(final))
 
 
-@models
-def test_gradients_are_finite_under_strong_drive(model, xs, key):
-    gradient, _ = _run_and_gradient(model, 1e3 * xs, snn.BPTT(), key)
-    assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(gradient))
+def test_the_registries_are_complete():
+    """A public cell, loop, surrogate or reset that no law tests is an omission."""
+    from .helpers import all_resets, all_surrogates
+
+    public = {getattr(snn, name) for name in dir(snn) if isinstance(getattr(snn, name), type)}
+
+    def members(base):
+        return {kind for kind in public if issubclass(kind, base) and not kind.__name__.startswith("Abstract")}
+
+    in_models = {
+        type(node)
+        for factory in all_models.values()
+        for node in jax.tree.leaves(_parts(factory()), is_leaf=lambda n: isinstance(n, snn.AbstractCell))
+    }
+    assert members(snn.AbstractCell) <= in_models
+    assert members(snn.AbstractLoop) == {type(loop) for loop in all_loops.values()}
+    assert members(snn.AbstractSurrogate) == {type(s) for s in all_surrogates.values()}
+    assert members(snn.AbstractReset) == set(all_resets.values())
+    assert set(all_containers) | set(all_cells) == set(all_models)
 
 
-@models
-def test_no_gradient_is_lost(name, key):
-    """Every trained leaf of every registered model gets a gradient that is not zero."""
-    model = make(all_models[name], "float64")
-    (gradient, _), _ = _run_and_gradient(model, drive(jr.key(2), (T, N), "float64"), snn.BPTT(), key)
-    for path, leaf in jax.tree.leaves_with_path(gradient):
-        assert jnp.any(leaf != 0), path
+def _parts(model):
+    """A model and all cells inside of it."""
+    inner = [
+        node
+        for node in jax.tree.leaves(model, is_leaf=lambda n: n is not model and isinstance(n, snn.AbstractCell))
+        if isinstance(node, snn.AbstractCell)
+    ]
+    return [model, *(part for node in inner for part in _parts(node))]

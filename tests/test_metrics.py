@@ -176,7 +176,7 @@ def test_signed_spikes_are_activity():
 
 def test_saturation_at_the_limit_does_not_depend_on_rounding():
     steps, dtype = 1000, "bfloat16"  # which cannot count so far
-    for limit in (0.007, 0.057, 0.29, 0.57, 0.9, 1.0):
+    for limit in (0.007, 0.127, 0.508, 0.57, 0.9, 1.0):
         fires = round(steps * limit)
         zs = jnp.asarray(np.arange(steps)[:, None] < np.array([fires - 1, fires]), dtype)
         assert metrics.saturated_fraction(zs, limit=limit) == 0.5
