@@ -9,11 +9,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
 import jax.random as jr
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
 # Shapes and dtypes of every annotated function of the library are checked while the tests run.
-install_import_hook("snnjax", "beartype.beartype")
+jaxtyping.install_import_hook("snnjax", "beartype.beartype")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -44,3 +44,11 @@ def standard_promotion():
     """For tests of training: optax itself does not run under strict dtype promotion."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+@pytest.fixture
+def unchecked():
+    """Without the run-time type checker, which would refuse wrong arguments before our own messages do."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

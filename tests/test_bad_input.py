@@ -101,7 +101,7 @@ def test_embeddings_keep_their_indices():
 
 @pytest.mark.parametrize("cell", [snn.IF(), snn.LIF(), snn.CubaLIF(), snn.ALIF(), snn.LI()], ids=repr)
 @pytest.mark.parametrize("integer", [jnp.int32, jnp.uint8, jnp.bool_])
-def test_integer_currents_are_refused(cell, integer):
+def test_integer_currents_are_refused(cell, integer, unchecked):
     with pytest.raises(snn.InputError, match=r"floating-point currents.*astype\(jnp\.float32\)"):
         snn.unroll(cell, jnp.ones((3, 2), integer))
     with pytest.raises(snn.InputError, match="floating-point currents"):
@@ -213,7 +213,7 @@ def test_decays_must_lie_between_0_and_1(neuron, value):
 
 
 def test_a_decay_from_an_interval_that_is_too_wide():
-    with pytest.raises(ValueError, match=r"LIF.decay was given 1\.5"):
+    with pytest.raises(ValueError, match=r"LIF\.decay was given 1\."):
         snn.LIF(decay=snn.Interval(1.5, 0, 2))
 
 
@@ -329,7 +329,7 @@ def test_loops_need_steps():
         snn.TruncatedBPTT(0)
 
 
-def test_containers_refuse_what_is_no_layer():
+def test_containers_refuse_what_is_no_layer(unchecked):
     with pytest.raises(ValueError, match="at least one"):
         snn.Sequential()
     with pytest.raises(ValueError, match="at least one"):

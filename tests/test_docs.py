@@ -38,7 +38,7 @@ def _docstrings():
                     yield pytest.param(block, id=f"{info.name}.{name}-{i}")
 
 
-@pytest.mark.parametrize("block", _docstrings())
+@pytest.mark.parametrize("block", list(_docstrings()))
 def test_docstrings(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "docstring", "exec"), {"__name__": "docstring"})

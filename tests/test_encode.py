@@ -4,21 +4,12 @@ import math
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnjax import encode
-
-
-@pytest.fixture
-def unchecked():
-    """Without the type checker, which would refuse wrong arguments before our own messages do."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 SAMPLERS = {

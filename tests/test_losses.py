@@ -2,19 +2,10 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
 from snnjax import decode, losses
-
-
-@pytest.fixture
-def unchecked():
-    """Without the type checker, which would refuse wrong arguments before our own messages do."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 READOUTS = {

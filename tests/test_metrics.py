@@ -4,21 +4,12 @@ import re
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnjax import decode, encode, losses, metrics
-
-
-@pytest.fixture
-def unchecked():
-    """Without the type checker, which would refuse wrong arguments before our own messages do."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # The examples in the docstrings of encode, decode, losses and metrics

@@ -93,8 +93,9 @@ def test_finite_far_away(surrogate, precision):
 
 @surrogates
 def test_derivative_peaks_at_the_threshold(surrogate):
-    v = jnp.linspace(-3, 3, 101)
-    assert jnp.max(surrogate.derivative(v)) == surrogate.derivative(jnp.zeros(()))
+    v = jnp.linspace(-3, 3, 301)
+    peak = surrogate.derivative(jnp.zeros(()))
+    assert 0.95 * peak < jnp.max(surrogate.derivative(v)) <= peak * (1 + 1e-12)
     np.testing.assert_allclose(surrogate.derivative(v), surrogate.derivative(-v), rtol=1e-12)
     assert (surrogate.derivative(v) >= 0).all()
 
@@ -125,7 +126,7 @@ def test_equal_by_value_and_cached_by_value(surrogate):
 def test_published_shapes(surrogate, at_zero, area):
     """Height at the threshold, and area (that of SuperSpike is 2 / slope)."""
     np.testing.assert_allclose(surrogate.derivative(jnp.zeros(())), at_zero, rtol=1e-12)
-    v = np.linspace(-2000, 2000, 4_000_001)
+    v = jnp.linspace(-2000, 2000, 4_000_001)
     np.testing.assert_allclose(np.trapezoid(surrogate.derivative(v), v), area, rtol=1e-3)
 
 

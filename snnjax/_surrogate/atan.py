@@ -21,10 +21,12 @@ class ATan(AbstractSurrogate):
 
     ```python
     import jax
+    import jax.numpy as jnp
     import snnjax as snn
 
     spike = snn.ATan()
-    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    v = jnp.array(0.3)
+    assert spike(v) == 1.0 and jax.grad(spike)(v) == spike.derivative(v)
     ```
 
     Source: W. Fang et al., Incorporating learnable membrane time constant to enhance learning of spiking

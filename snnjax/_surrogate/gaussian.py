@@ -25,10 +25,12 @@ class Gaussian(AbstractSurrogate):
 
     ```python
     import jax
+    import jax.numpy as jnp
     import snnjax as snn
 
     spike = snn.Gaussian()
-    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    v = jnp.array(0.3)
+    assert spike(v) == 1.0 and jax.grad(spike)(v) == spike.derivative(v)
     ```
 
     Source: B. Yin, F. Corradi and S. M. Bohte, Accurate and efficient time-domain classification with adaptive

@@ -21,10 +21,12 @@ class StraightThrough(AbstractSurrogate):
 
     ```python
     import jax
+    import jax.numpy as jnp
     import snnjax as snn
 
     spike = snn.StraightThrough()
-    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    v = jnp.array(0.3)
+    assert spike(v) == 1.0 and jax.grad(spike)(v) == spike.derivative(v)
     ```
 
     Source: Y. Bengio, N. Leonard and A. Courville, Estimating or propagating gradients through stochastic

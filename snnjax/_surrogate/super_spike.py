@@ -22,10 +22,12 @@ class SuperSpike(AbstractSurrogate):
 
     ```python
     import jax
+    import jax.numpy as jnp
     import snnjax as snn
 
     spike = snn.SuperSpike()
-    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    v = jnp.array(0.3)
+    assert spike(v) == 1.0 and jax.grad(spike)(v) == spike.derivative(v)
     ```
 
     Source: F. Zenke and S. Ganguli, SuperSpike: Supervised learning in multilayer spiking neural networks,
@@ -41,4 +43,5 @@ class SuperSpike(AbstractSurrogate):
 
     def derivative(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         k = cast(self.slope, v.dtype)
-        return 1 / (1 + k * jnp.abs(v)) ** 2
+        # Squared last: in half precision the square of the denominator would overflow.
+        return (1 / (1 + k * jnp.abs(v))) ** 2

@@ -22,10 +22,12 @@ class Triangle(AbstractSurrogate):
 
     ```python
     import jax
+    import jax.numpy as jnp
     import snnjax as snn
 
     spike = snn.Triangle()
-    assert spike(0.3) == 1.0 and jax.grad(spike)(0.3) == spike.derivative(0.3)
+    v = jnp.array(0.3)
+    assert spike(v) == 1.0 and jax.grad(spike)(v) == spike.derivative(v)
     ```
 
     Source: S. K. Esser et al., Convolutional networks for fast, energy-efficient neuromorphic computing, 2016;

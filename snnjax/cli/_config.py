@@ -30,9 +30,9 @@ class Config:
 DEFAULTS = {
     "digits": Config(
         task="digits",
-        epochs=60,
+        epochs=80,
         batch_size=64,
-        hidden=(256,),
+        hidden=(512,),
         neuron="lif",
         encoding="direct",
         steps=8,
@@ -41,7 +41,7 @@ DEFAULTS = {
     ),
     "vowels": Config(
         task="vowels",
-        epochs=100,
+        epochs=60,
         batch_size=32,
         hidden=(128,),
         neuron="alif",
