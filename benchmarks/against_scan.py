@@ -106,7 +106,7 @@ def compare(name: str, ours: Callable, theirs: Callable, args: tuple, rounds: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="unroll against a hand-written scan")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--neurons", type=int, default=512)
     parser.add_argument("--steps", type=int, default=500)

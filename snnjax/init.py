@@ -153,7 +153,9 @@ def _find_gain(model: PyTree, place: _Place, xs: Array, lower: float, upper: flo
     if lower <= first <= upper:
         return None
     low, high = math.log(_LOWEST_GAIN), math.log(_HIGHEST_GAIN)
-    for _ in range(0 if place.weights is None else _HALVINGS):
+    for _ in range(_HALVINGS):
+        if place.weights is None:
+            break
         gain = math.exp((low + high) / 2)
         reached = float(layer_rates(_scaled(model, place.weights, gain), xs, key)[place.name])
         if lower <= reached <= upper:

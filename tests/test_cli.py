@@ -73,9 +73,7 @@ def test_options_that_cannot_be_used(options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "options", [[], ["train"], ["train", "mnist"], ["train", "vowels", "--encoding", "latency"]]
-)
+@pytest.mark.parametrize("options", [[], ["train"], ["train", "mnist"], ["train", "vowels", "--encoding", "latency"]])
 def test_options_that_do_not_exist(options, capsys):
     with pytest.raises(SystemExit) as exit:
         main(options)

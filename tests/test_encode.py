@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from snnjax import encode
 
-
 SAMPLERS = {
     "rate": lambda x, steps, key: encode.rate(x, steps, key=key),
     "poisson": lambda x, steps, key: encode.poisson(x, steps, key=key, dt=0.5),

@@ -33,9 +33,7 @@ def test_a_deep_network_is_silent_and_then_is_not():
 
 def test_layers_in_range_are_left_alone():
     model = snn.init.match_rates(deep(2), XS)
-    assert_equal(
-        eqx.filter(snn.init.match_rates(model, XS), eqx.is_array), eqx.filter(model, eqx.is_array)
-    )
+    assert_equal(eqx.filter(snn.init.match_rates(model, XS), eqx.is_array), eqx.filter(model, eqx.is_array))
 
 
 def test_only_a_gain_is_changed():
@@ -78,8 +76,8 @@ def test_containers_of_all_kinds():
 
 
 def test_a_layer_that_cannot_fire():
+    no_bias = snn.Sequential(eqx.nn.Linear(12, 4, use_bias=False, key=jr.key(0)), snn.LIF())
     with pytest.raises(ValueError, match=r"layers\[1\] \(LIF\) with a rate of 0.0000, and no gain"):
-        no_bias = snn.Sequential(eqx.nn.Linear(12, 4, use_bias=False, key=jr.key(0)), snn.LIF())
         snn.init.match_rates(no_bias, jnp.zeros_like(XS))
 
 

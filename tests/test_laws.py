@@ -209,9 +209,7 @@ def test_all_loops_agree(name, precision):
     """On the outputs, and on the gradient: it sums over steps in another order, so ten times the tolerance."""
     others = {name: loop for name, loop in all_loops.items() if name != "BPTT"}
     run_all = eqx.filter_jit(
-        lambda model, xs: {
-            other: run_and_gradient(model, xs, loop, key_for(name)) for other, loop in others.items()
-        }
+        lambda model, xs: {other: run_and_gradient(model, xs, loop, key_for(name)) for other, loop in others.items()}
     )
     gradient, values = plain_gradient(name, precision)
     for other_gradient, other_values in run_all(*model_and_input(name, precision)).values():
@@ -283,8 +281,7 @@ def test_states_of_any_shape(name, precision):
     @eqx.filter_jit
     def program(model, inputs):
         return {
-            shape: (snn.unroll(model, xs)[1], snn.unroll(model, xs.reshape(T, -1))[1])
-            for shape, xs in inputs.items()
+            shape: (snn.unroll(model, xs)[1], snn.unroll(model, xs.reshape(T, -1))[1]) for shape, xs in inputs.items()
         }
 
     for shape, (ys, flat) in program(model, inputs).items():

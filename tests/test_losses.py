@@ -7,7 +7,6 @@ import pytest
 
 from snnjax import decode, losses
 
-
 READOUTS = {
     losses.cross_entropy_count: decode.count,
     losses.cross_entropy_rate: decode.rate,

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from snnjax import decode, encode, losses, metrics
 
-
 # The examples in the docstrings of encode, decode, losses and metrics
 
 

@@ -40,9 +40,7 @@ def test_derivative_is_that_of_the_primitive(surrogate):
 
 @surrogates
 def test_both_modes_give_the_derivative(surrogate):
-    np.testing.assert_array_equal(
-        jax.vmap(jax.grad(surrogate))(POINTS), surrogate.derivative(POINTS)
-    )
+    np.testing.assert_array_equal(jax.vmap(jax.grad(surrogate))(POINTS), surrogate.derivative(POINTS))
     _, forward = jax.jvp(surrogate, (POINTS,), (jnp.ones_like(POINTS),))
     np.testing.assert_array_equal(forward, surrogate.derivative(POINTS))
 
@@ -105,9 +103,7 @@ def test_equal_by_value_and_cached_by_value(surrogate):
     other = type(surrogate)()
     assert other == surrogate
     assert hash(other) == hash(surrogate)
-    counted = eqx.filter_jit(
-        eqx.debug.assert_max_traces(lambda s, v: s(v), max_traces=1)
-    )
+    counted = eqx.filter_jit(eqx.debug.assert_max_traces(lambda s, v: s(v), max_traces=1))
     counted(surrogate, POINTS)
     counted(other, POINTS)
 

@@ -37,9 +37,7 @@ def make_model(width=8, gain=3.0):
     k1, k2 = jr.split(jr.key(1))
     first = eqx.nn.Linear(3, width, key=k1)
     first = jax.tree.map(lambda a: gain * a, first)
-    return snn.Sequential(
-        first, snn.LIF(tau=jnp.array(4.0)), eqx.nn.Linear(width, 3, key=k2), snn.LI(tau=4.0)
-    )
+    return snn.Sequential(first, snn.LIF(tau=jnp.array(4.0)), eqx.nn.Linear(width, 3, key=k2), snn.LI(tau=4.0))
 
 
 def fit(model=None, data=None, loss=LOSS, **options):
@@ -189,9 +187,7 @@ def test_patience_needs_validation_data():
         fit(patience=3)
 
 
-@pytest.mark.parametrize(
-    ("gain", "word", "remedy"), [(1e-4, "silent", "up"), (1e4, "saturated", "down")]
-)
+@pytest.mark.parametrize(("gain", "word", "remedy"), [(1e-4, "silent", "up"), (1e4, "saturated", "down")])
 def test_extreme_layers_are_named(gain, word, remedy):
     model = make_model(gain=gain)
     if word == "saturated":
@@ -282,10 +278,7 @@ def test_killing_a_run_at_random_moments(tmp_path):
     assert killed_while_running >= kills // 2
     with _launch(tmp_path / "killed", epochs) as process:
         assert process.wait() == 0
-    runs = [
-        snn.train.restore(tmp_path / name, make_model(), optax.adam(1e-2), key=KEY)
-        for name in ("alone", "killed")
-    ]
+    runs = [snn.train.restore(tmp_path / name, make_model(), optax.adam(1e-2), key=KEY) for name in ("alone", "killed")]
     assert_equal(arrays(runs[0].model), arrays(runs[1].model))
     assert_equal(arrays(runs[0].opt_state), arrays(runs[1].opt_state))
     assert runs[0].history == runs[1].history

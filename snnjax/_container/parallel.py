@@ -67,10 +67,10 @@ class Parallel(AbstractSequenceCell[tuple]):
     ```
     """
 
-    branches: tuple[Callable, ...]
+    branches: tuple[Any, ...]
     combine: Callable
 
-    def __init__(self, *branches: Callable, combine: Callable = Sum()):
+    def __init__(self, *branches: Any, combine: Callable = Sum()):
         if not branches:
             raise ValueError("Parallel was given no branches; it takes at least one.")
         for i, branch in enumerate(branches):

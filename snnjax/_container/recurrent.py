@@ -1,6 +1,5 @@
 """A cell that hears its own output of the step before."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -47,8 +46,8 @@ class Recurrent(AbstractCell[RecurrentState]):
     ```
     """
 
-    cell: Callable
-    feedback: Callable
+    cell: Any
+    feedback: Any
 
     def __check_init__(self) -> None:
         self._parts()

@@ -1,6 +1,5 @@
 """A skip connection around a body."""
 
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -54,8 +53,8 @@ class Residual(AbstractSequenceCell[ResidualState]):
     ```
     """
 
-    body: Callable
-    shortcut: Callable | None = None
+    body: Any
+    shortcut: Any = None
 
     def __check_init__(self) -> None:
         self._parts()

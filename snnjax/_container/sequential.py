@@ -1,6 +1,5 @@
 """One layer after the other."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -35,9 +34,9 @@ class Sequential(AbstractSequenceCell[tuple]):
     ```
     """
 
-    layers: tuple[Callable, ...]
+    layers: tuple[Any, ...]
 
-    def __init__(self, *layers: Callable):
+    def __init__(self, *layers: Any):
         if not layers:
             raise ValueError("Sequential was given no layers; it takes at least one.")
         for i, layer in enumerate(layers):
@@ -45,7 +44,7 @@ class Sequential(AbstractSequenceCell[tuple]):
                 as_cell(layer)
         self.layers = layers
 
-    def __getitem__(self, index: int) -> Callable:
+    def __getitem__(self, index: int) -> Any:
         return self.layers[index]
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from .._types import Trajectory
 class RunChunk(Protocol):
     """Runs the model over consecutive steps; `start` is the index of the first of them."""
 
-    def __call__(self, state: Any, xs: Trajectory, start: Int[Array, ""] | int) -> tuple[Any, Trajectory]: ...
+    def __call__(self, state: Any, xs: Trajectory, start: Int[Array, ""] | int, /) -> tuple[Any, Trajectory]: ...
 
 
 class AbstractLoop(eqx.Module):

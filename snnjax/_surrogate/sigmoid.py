@@ -41,5 +41,5 @@ class Sigmoid(AbstractSurrogate):
 
     def derivative(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         k = cast(self.slope, v.dtype)
-        p = jax.nn.sigmoid(k * v)
-        return k * p * (1 - p)
+        # Written with sigmoid(-k v) for 1 - sigmoid(k v), which would round to zero above the threshold.
+        return k * jax.nn.sigmoid(k * v) * jax.nn.sigmoid(-k * v)

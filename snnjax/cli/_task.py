@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, PyTree
 from .. import data, decode, encode
 from .._container import Recurrent, Sequential
 from .._neuron import ALIF, IF, LI, LIF, CubaLIF
-from .._types import Key
 from ..data import Dataset
 from ..init import match_rates
 from ..train import Classify
@@ -39,13 +38,13 @@ class Distorted(eqx.Module):
     loss: Classify
     distort: Callable
 
-    def __call__(self, model: PyTree, example: Any, key: Key) -> tuple[Float[Array, ""], dict]:
+    def __call__(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, ""], dict]:
         distort_key, loss_key = jr.split(key)
         x, *rest = example
         return self.loss(model, (self.distort(x, distort_key), *rest), loss_key)
 
 
-def shift_image(x: Float[Array, "64"], key: Key) -> Float[Array, "64"]:
+def shift_image(x: Float[Array, "64"], key: Array) -> Float[Array, "64"]:
     """The 8x8 image moved by up to 0.7 pixels along each axis."""
     by = jr.uniform(key, (2,), x.dtype, minval=-0.7, maxval=0.7)
     image = x.reshape(8, 8)
@@ -54,7 +53,7 @@ def shift_image(x: Float[Array, "64"], key: Key) -> Float[Array, "64"]:
     return jnp.clip(moved, 0, 1).reshape(64)
 
 
-def add_noise(x: Float[Array, "time channels"], key: Key) -> Float[Array, "time channels"]:
+def add_noise(x: Float[Array, "time channels"], key: Array) -> Float[Array, "time channels"]:
     """The sequence with a third of a standard deviation of noise on every value."""
     return x + 0.3 * jr.normal(key, x.shape, x.dtype)
 
@@ -89,7 +88,7 @@ def _vowels(config: Config, keys: Iterator[Array]) -> tuple[Dataset, list, Calla
     steps, delta = config.steps, config.encoding == "delta"
     layers, width = [], 24 if delta else 12
 
-    def encoder(x: Array, key: Key) -> Array:
+    def encoder(x: Array, key: Array) -> Array:
         frames = encode.delta(x, 0.1).reshape(x.shape[0], -1) if delta else x
         return jnp.repeat(frames, steps, axis=0)
 
@@ -106,12 +105,13 @@ def _vowels(config: Config, keys: Iterator[Array]) -> tuple[Dataset, list, Calla
 
 def _standardised(dataset: Dataset, steps: int) -> Dataset:
     """Channels with mean 0 and deviation 1 over the training frames; masks for `steps` steps a frame."""
-    frames = dataset.train.x[dataset.train.mask]
+    frames = dataset.train.x[np.asarray(dataset.train.mask)]
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
 
     def scale(split: data.Split) -> data.Split:
-        x = np.where(split.mask[..., None], (split.x - mean) / deviation, 0).astype(np.float32)
-        return split._replace(x=x, mask=np.repeat(split.mask, steps, axis=1))
+        mask = np.asarray(split.mask)
+        x = np.where(mask[..., None], (split.x - mean) / deviation, 0).astype(np.float32)
+        return split._replace(x=x, mask=np.repeat(mask, steps, axis=1))
 
     return dataset._replace(train=scale(dataset.train), test=scale(dataset.test))
 

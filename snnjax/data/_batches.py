@@ -2,13 +2,11 @@
 
 import operator
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float32, Int, PRNGKeyArray
-
-_Examples = TypeVar("_Examples")
 
 
 class Batch(NamedTuple):
@@ -79,11 +77,11 @@ def _order(count: int, key: Any) -> Int[np.ndarray, " example"]:
     return np.random.default_rng(words).permutation(count)
 
 
-def _take(examples: _Examples, rows: Int[np.ndarray, " batch"]) -> _Examples:
+def _take(examples: Any, rows: Int[np.ndarray, " batch"]) -> Any:
     return jax.tree.map(lambda leaf: leaf[rows], examples)
 
 
-def _generate(examples: _Examples, batch_size: int, order: Int[np.ndarray, " example"]) -> Iterator[Batch]:
+def _generate(examples: Any, batch_size: int, order: Int[np.ndarray, " example"]) -> Iterator[Batch]:
     for start in range(0, order.size, batch_size):
         rows = order[start : start + batch_size]
         weight = (np.arange(batch_size) < rows.size).astype(np.float32)
@@ -93,7 +91,7 @@ def _generate(examples: _Examples, batch_size: int, order: Int[np.ndarray, " exa
         yield Batch(_take(examples, np.concatenate([rows, filling])), weight)
 
 
-def batches(split: _Examples, batch_size: int, *, key: PRNGKeyArray | None = None) -> Iterator[Batch]:
+def batches(split: Any, batch_size: int, *, key: PRNGKeyArray | None = None) -> Iterator[Batch]:
     """Go once through the examples, in batches that all have exactly `batch_size` rows.
 
     A jitted step so compiles once. The last batch is filled up with copies of the first row of this

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float, PyTree
 from .. import decode
 from .._loop import BPTT, AbstractLoop
 from .._probe import observations, probe
-from .._types import Key
 from .._unroll import unroll
 from ..losses import cross_entropy
 from ..metrics import firing_rate, is_correct
@@ -53,7 +52,7 @@ class Classify(eqx.Module):
     loop: AbstractLoop = BPTT()
     smoothing: float = 0.0
 
-    def logits(self, model: PyTree, example: Any, key: Key) -> tuple[Float[Array, " classes"], dict[str, Array]]:
+    def logits(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, " classes"], dict[str, Array]]:
         """The scores of the classes for one example, and the firing rate of every spiking layer."""
         x, _, *rest = example
         mask = rest[0] if rest else None
@@ -62,7 +61,7 @@ class Classify(eqx.Module):
         _, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
         return self.readout(ys, mask), {n: firing_rate(zs, mask) for n, zs in spikes.items()}
 
-    def __call__(self, model: PyTree, example: Any, key: Key) -> tuple[Float[Array, ""], dict]:
+    def __call__(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, ""], dict]:
         scores, rates = self.logits(model, example, key)
         label = example[1]
         metrics = {"accuracy": is_correct(scores, label), "rates": rates}

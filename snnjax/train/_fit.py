@@ -10,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from .._progress import progress_bar
-from .._types import Key
 from ..data import batches
 from ._run import Fitted, Run, begin, fresh, save
 from ._step import average, evaluate, make_step
@@ -32,7 +31,7 @@ def fit(
     data: PyTree,
     *,
     epochs: int,
-    key: Key,
+    key: Array,
     batch_size: int = 64,
     validation: PyTree | None = None,
     patience: int | None = None,

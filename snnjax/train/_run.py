@@ -13,7 +13,6 @@ from jaxtyping import Array, PyTree
 
 from .. import checkpoint
 from .._parameter import as_parameter, trainable
-from .._types import Key
 
 if TYPE_CHECKING:
     import optax
@@ -41,13 +40,13 @@ class Run(eqx.Module):
     epoch: Array
 
 
-def fresh(model: PyTree, optimiser: "optax.GradientTransformation", key: Key, early_stopping: bool) -> Run:
+def fresh(model: PyTree, optimiser: "optax.GradientTransformation", key: Array, early_stopping: bool) -> Run:
     model = jax.tree.map(lambda leaf: as_parameter(leaf) if eqx.is_array(leaf) else leaf, model)
     opt_state = optimiser.init(eqx.filter(model, trainable(model)))
     return Run(model, opt_state, model if early_stopping else None, key, jnp.asarray(0))
 
 
-def restore(folder: str | Path, model: PyTree, optimiser: "optax.GradientTransformation", *, key: Key) -> Fitted:
+def restore(folder: str | Path, model: PyTree, optimiser: "optax.GradientTransformation", *, key: Array) -> Fitted:
     """The last checkpoint of a run that `fit` wrote, without training on.
 
     **Arguments:**

@@ -11,14 +11,13 @@ import jax.random as jr
 from jaxtyping import Array, Float, PyTree
 
 from .._parameter import trainable
-from .._types import Key
 from ..data import Batch, batches
 
 if TYPE_CHECKING:
     import optax
 
 
-def batch_loss(loss: Callable, model: PyTree, batch: Batch, key: Key) -> tuple[Float[Array, ""], dict]:
+def batch_loss(loss: Callable, model: PyTree, batch: Batch, key: Array) -> tuple[Float[Array, ""], dict]:
     """Mean loss and mean metrics over the rows of a batch that count.
 
     **Arguments:**
@@ -47,7 +46,7 @@ def update(
     model: PyTree,
     opt_state: PyTree,
     batch: Batch,
-    key: Key,
+    key: Array,
 ) -> tuple[PyTree, PyTree, dict]:
     """One step of training, not compiled: for `vmap` over seeds, `pmap`, or a loop of your own.
 
@@ -76,18 +75,18 @@ def make_step(optimiser: "optax.GradientTransformation", loss: Callable) -> Call
     """The compiled `step(model, opt_state, batch, key) -> (model, opt_state, metrics)`. See `update`."""
 
     @eqx.filter_jit
-    def step(model: PyTree, opt_state: PyTree, batch: Batch, key: Key) -> tuple:
+    def step(model: PyTree, opt_state: PyTree, batch: Batch, key: Array) -> tuple:
         return update(optimiser, loss, model, opt_state, batch, key)
 
     return step
 
 
 @eqx.filter_jit
-def _evaluate_batch(loss: Callable, model: PyTree, batch: Batch, key: Key) -> dict:
+def _evaluate_batch(loss: Callable, model: PyTree, batch: Batch, key: Array) -> dict:
     return batch_loss(loss, model, batch, key)[1]
 
 
-def evaluate(model: PyTree, loss: Callable, data: PyTree, *, batch_size: int = 256, key: Key) -> dict:
+def evaluate(model: PyTree, loss: Callable, data: PyTree, *, batch_size: int = 256, key: Array) -> dict:
     """Mean loss and metrics over a data set, with dropout and the like switched off.
 
     **Arguments:**
