@@ -92,7 +92,7 @@ def _train(options: argparse.Namespace) -> None:
         epochs=config.epochs,
         key=task.key,
         batch_size=config.batch_size,
-        validation=None,
+        validation=task.dataset.test,  # only to be looked at: nothing is chosen by it
         folder=folder,
         resume=options.resume,
     )

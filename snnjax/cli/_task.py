@@ -29,6 +29,7 @@ class Task(NamedTuple):
     optimiser: optax.GradientTransformation
     training_loss: Callable
     loss: Classify
+    encode: Callable
     key: Array
 
 
@@ -134,4 +135,4 @@ def build(config: Config) -> Task:
     smoothed = Classify(readout=decode.mean_membrane, encode=encoder, smoothing=0.1)
     distort = {"digits": shift_image, "vowels": add_noise}[config.task]
     training_loss = Distorted(smoothed, distort)
-    return Task(dataset, model, optax.adamw(schedule), training_loss, loss, train_key)
+    return Task(dataset, model, optax.adamw(schedule), training_loss, loss, encoder, train_key)
