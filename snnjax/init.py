@@ -6,16 +6,13 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, PyTree
 
 from ._cell import AbstractCell
 from ._container import Parallel, Recurrent, Residual, Sequential
-from ._probe import is_spiking, observations, probe
+from ._probe import is_spiking
 from ._types import Key
-from ._unroll import unroll
-from .metrics import firing_rate
+from .metrics import firing_rates
 
 _LOWEST_GAIN, _HIGHEST_GAIN = 1e-3, 1e3
 _HALVINGS = 24  # of that range on a logarithmic scale: the gain is then known to a part in a million
@@ -64,36 +61,6 @@ def _scaled(model: PyTree, weights: _Get, gain: float) -> PyTree:
     return eqx.tree_at(weights, model, layer)
 
 
-@eqx.filter_jit
-def layer_rates(model: PyTree, xs: Array, key: Key = None) -> dict[str, Float[Array, ""]]:
-    """The mean firing rate of every spiking layer on a batch, in spikes per neuron and step.
-
-    **Arguments:**
-
-    - `model`: a cell or a container.
-    - `xs`: a batch of sequences, `(batch, time, *shape)`.
-    - `key`: for stochastic layers.
-
-    **Returns:** a dictionary from the layer's name to its rate.
-
-    ```python
-    import jax
-    import snnjax as snn
-
-    xs = jax.random.uniform(jax.random.key(0), (5, 20, 3))
-    assert list(snn.init.layer_rates(snn.LIF(), xs)) == ["LIF"]
-    ```
-    """
-
-    def one(x: Array, key: Key) -> dict:
-        _, seen = unroll(probe(model), x, key=key, record=observations)
-        return {name: firing_rate(p.out) for name, p in seen.items() if p.spiking}
-
-    keys = None if key is None else jr.split(key, xs.shape[0])
-    rates = jax.vmap(one, in_axes=(0, None if keys is None else 0))(xs, keys)
-    return jax.tree.map(jnp.mean, rates)
-
-
 def match_rates(
     model: PyTree,
     xs: Array,
@@ -132,7 +99,7 @@ def match_rates(
     )
     xs = jax.random.uniform(k3, (16, 20, 64))
     model = snn.init.match_rates(model, xs, lower=0.05, upper=0.15)
-    assert all(0.05 <= rate <= 0.15 for rate in snn.init.layer_rates(model, xs).values())
+    assert all(0.05 <= rate <= 0.15 for rate in snn.metrics.firing_rates(model, xs).values())
     ```
     """
     if not 0 < lower < upper < 1:
@@ -149,7 +116,7 @@ def match_rates(
 
 def _find_gain(model: PyTree, place: _Place, xs: Array, lower: float, upper: float, key: Key) -> float | None:
     """The factor that brings one layer's rate into the range; None if it is there already."""
-    first = float(layer_rates(model, xs, key)[place.name])
+    first = float(firing_rates(model, xs, key=key)[place.name])
     if lower <= first <= upper:
         return None
     low, high = math.log(_LOWEST_GAIN), math.log(_HIGHEST_GAIN)
@@ -157,7 +124,7 @@ def _find_gain(model: PyTree, place: _Place, xs: Array, lower: float, upper: flo
         if place.weights is None:
             break
         gain = math.exp((low + high) / 2)
-        reached = float(layer_rates(_scaled(model, place.weights, gain), xs, key)[place.name])
+        reached = float(firing_rates(_scaled(model, place.weights, gain), xs, key=key)[place.name])
         if lower <= reached <= upper:
             return gain
         low, high = (math.log(gain), high) if reached < lower else (low, math.log(gain))

@@ -11,10 +11,14 @@ batch pass them through `jax.vmap` and average:
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Integer
+from jaxtyping import Array, Bool, Float, Int, Integer, PyTree
 
 from . import decode
+from ._probe import observations, probe
+from ._types import Key
+from ._unroll import unroll
 from .losses import _check_integer, _check_logits, _is_class, _one_label
 
 
@@ -111,6 +115,36 @@ def firing_rate(
     ```
     """
     return jnp.mean(decode.rate(zs, mask))
+
+
+@eqx.filter_jit
+def firing_rates(model: PyTree, xs: Array, *, key: Key = None) -> dict[str, Float[Array, ""]]:
+    """The mean firing rate of every spiking layer on a batch, in spikes per neuron and step.
+
+    **Arguments:**
+
+    - `model`: a cell or a container.
+    - `xs`: a batch of sequences, `(batch, time, *shape)`.
+    - `key`: for stochastic layers.
+
+    **Returns:** a dictionary from the layer's name to its rate.
+
+    ```python
+    import jax.numpy as jnp
+    import snnjax as snn
+
+    xs = 0.5 * jnp.ones((5, 12, 3))                                # batch, time, neurons
+    snn.metrics.firing_rates(snn.IF(), xs)["IF"]  # 0.4166666666666667
+    ```
+    """
+
+    def one(x: Array, key: Key) -> dict:
+        _, seen = unroll(probe(model), x, key=key, record=observations)
+        return {name: firing_rate(p.out) for name, p in seen.items() if p.spiking}
+
+    keys = None if key is None else jr.split(key, xs.shape[0])
+    rates = jax.vmap(one, in_axes=(0, None if keys is None else 0))(xs, keys)
+    return jax.tree.map(jnp.mean, rates)
 
 
 def _active_steps(zs: Array, mask: Array | np.ndarray | None) -> tuple[Array, Array]:

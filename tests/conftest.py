@@ -1,6 +1,7 @@
 """Settings that every test runs under; they must be made before JAX starts."""
 
 import os
+import sys
 
 # Two CPU devices, so that sharding is really tested. One thread pool each is enough.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
@@ -52,3 +53,11 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """No test sees the figures of another."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

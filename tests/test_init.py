@@ -24,9 +24,9 @@ def deep(depth, width=32, neuron=snn.LIF):
 
 def test_a_deep_network_is_silent_and_then_is_not():
     model = deep(6)
-    naive = list(snn.init.layer_rates(model, XS).values())
+    naive = list(snn.metrics.firing_rates(model, XS).values())
     assert naive[-1] == 0
-    matched = snn.init.layer_rates(snn.init.match_rates(model, XS, lower=0.05, upper=0.2), XS)
+    matched = snn.metrics.firing_rates(snn.init.match_rates(model, XS, lower=0.05, upper=0.2), XS)
     assert len(matched) == 6
     assert all(0.05 <= rate <= 0.2 for rate in matched.values())
 
@@ -47,8 +47,8 @@ def test_only_a_gain_is_changed():
 
 def test_saturated_layers_are_quietened():
     loud = jax.tree.map(lambda a: 100 * jnp.abs(a) if eqx.is_array(a) else a, deep(1))
-    assert snn.init.layer_rates(loud, XS)["layers[1] (LIF)"] > 0.9
-    rate = snn.init.layer_rates(snn.init.match_rates(loud, XS), XS)["layers[1] (LIF)"]
+    assert snn.metrics.firing_rates(loud, XS)["layers[1] (LIF)"] > 0.9
+    rate = snn.metrics.firing_rates(snn.init.match_rates(loud, XS), XS)["layers[1] (LIF)"]
     assert 0.05 <= rate <= 0.25
 
 
@@ -67,7 +67,7 @@ def test_containers_of_all_kinds():
         snn.LI(),
     )
     matched = snn.init.match_rates(model, XS, lower=0.1, upper=0.3)
-    rates = snn.init.layer_rates(eqx.nn.inference_mode(matched), XS)
+    rates = snn.metrics.firing_rates(eqx.nn.inference_mode(matched), XS)
     assert len(rates) == 4
     assert all(0.1 <= rate <= 0.3 for rate in rates.values())
     assert_equal(matched.layers[5].weight, model.layers[5].weight)  # no spiking layer behind it

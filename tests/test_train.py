@@ -52,7 +52,7 @@ def arrays(tree):
 
 
 def test_fit_learns():
-    fitted = fit(epochs=50, validation=make_data(40, seed=9))
+    fitted = fit(make_model(32), make_data(200), epochs=30, validation=make_data(100, seed=9))
     assert fitted.history[-1]["train_loss"] < 0.5 * fitted.history[0]["train_loss"]
     assert fitted.history[-1]["validation_accuracy"] > 0.85
 
