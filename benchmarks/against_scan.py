@@ -12,6 +12,7 @@ import argparse
 import json
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,12 @@ def compare(name: str, ours: Callable, theirs: Callable, args: tuple, rounds: in
     }
 
 
+def commit() -> str:
+    """The commit that was measured, marked if the tree was changed since; empty outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="unroll against a hand-written scan")
     parser.add_argument("--rounds", type=int, default=40)
@@ -148,6 +155,7 @@ def main() -> None:
                 "equinox": eqx.__version__,
                 "python": platform.python_version(),
             },
+            "commit": commit(),
             "device": str(jax.devices()[0]),
             "firing_rate": float(jnp.mean(by_hand(*args))),
             "results": results,

@@ -17,22 +17,20 @@ from ._types import Key, Keys
 
 def _numbers(owner: Any, field: str) -> np.ndarray | None:
     """The values of a numeric field, or None under a trace. Raises for what is not a real number."""
-    values = concrete(getattr(owner, field))
-    if values is not None and not (
-        np.issubdtype(values.dtype, np.integer) or jnp.issubdtype(values.dtype, jnp.floating)
-    ):
-        raise TypeError(
-            f"{type(owner).__name__}.{field} was given {getattr(owner, field)!r}; it takes a number, "
-            f"a floating-point array, or one of Positive, Interval, Fixed."
-        )
-    if (
-        values is not None
-        and isinstance(getattr(owner, field), np.ndarray | jax.Array)
-        and (np.issubdtype(values.dtype, np.integer))
-    ):
+    given = getattr(owner, field)
+    values = concrete(given)
+    if values is None:
+        return None
+    is_integer = np.issubdtype(values.dtype, np.integer)
+    if is_integer and isinstance(given, jax.Array):
         raise TypeError(
             f"{type(owner).__name__}.{field} was given an array of dtype {values.dtype}; arrays are "
             f"parameters and must be floating-point. Convert with `.astype(jnp.float32)`."
+        )
+    if not (is_integer or jnp.issubdtype(values.dtype, jnp.floating)):
+        raise TypeError(
+            f"{type(owner).__name__}.{field} was given {given!r}; it takes a number, a floating-point array, or "
+            f"one of Positive, Interval, Fixed."
         )
     return values
 
@@ -71,9 +69,8 @@ def check_decay(owner: Any, field: str, tau_field: str) -> None:
         remedy = "1 never forgets (use IF), 0 never remembers; to train it safely use Interval."
         _refuse(owner, field, "values strictly between 0 and 1", remedy)
     default = type(owner).__dataclass_fields__[tau_field].default
-    if getattr(owner, tau_field) is not default and not (
-        isinstance(getattr(owner, tau_field), float) and getattr(owner, tau_field) == default
-    ):
+    tau = getattr(owner, tau_field)
+    if not isinstance(tau, float) or tau != default:
         raise ValueError(
             f"{type(owner).__name__} was given both {tau_field} and {field}; they say the same thing, "
             f"{field} = exp(-dt / {tau_field}). Give one of them."

@@ -45,7 +45,7 @@ def progress_bar(total: int, done: int, show: bool) -> Iterator[Progress]:
         yield _Silent()
         return
     try:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm  # not tqdm.auto, which warns in notebooks without widgets
     except ImportError:
         yield _Lines(total, done)
         return

@@ -125,6 +125,13 @@ def test_early_stopping_returns_the_best_model():
     np.testing.assert_allclose(again["loss"], losses[best], rtol=1e-9)
 
 
+def test_a_loss_that_is_nan_is_no_improvement():
+    from snnjax.train._fit import _epochs_since_best
+
+    losses = [0.7, 0.5, float("nan"), float("inf")]
+    assert _epochs_since_best([{"validation_loss": loss} for loss in losses]) == 2
+
+
 def test_a_run_folder(tmp_path):
     fitted = fit(folder=tmp_path, validation=make_data(10))
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -225,7 +232,7 @@ def test_time_and_batch_swapped():
 
 
 def test_progress_without_tqdm(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     fit(progress=True)
     shown = capsys.readouterr().err
     assert "epoch 3" in shown

@@ -86,7 +86,7 @@ def fit(
     step = make_step(optimiser, loss)
     steps_per_epoch = math.ceil(jax.tree.leaves(data)[0].shape[0] / batch_size)
 
-    with progress_bar(epochs * steps_per_epoch, int(run.epoch) * steps_per_epoch, progress) as progress_shown:
+    with progress_bar(epochs * steps_per_epoch, int(run.epoch) * steps_per_epoch, progress) as bar:
         for epoch in range(int(run.epoch), epochs):
             if _is_exhausted(history, patience):
                 break
@@ -97,14 +97,14 @@ def fit(
                 parts.append((metrics, float(batch.weight.sum())))
                 if epoch == 0 and i == 0:
                     _warn_of_extreme_rates(metrics)
-                progress_shown.update(1)
+                bar.update(1)
             row = {"epoch": epoch + 1, **_named("train", average(parts))}
             if validation is not None:
                 measured = evaluate(model, loss, validation, key=validation_key)
                 row |= _named("validation", measured)
             _stop_if_not_finite(row)
             history = [*history, row]
-            progress_shown.set_postfix_str(_summary(row))
+            bar.set_postfix_str(_summary(row))
             improved = patience is not None and _epochs_since_best(history) == 0
             best = model if improved else run.best
             run = Run(model, opt_state, best, run.key, jnp.asarray(epoch + 1))
@@ -113,7 +113,8 @@ def fit(
 
 
 def _epochs_since_best(history: list[dict]) -> int:
-    losses = [row["validation_loss"] for row in history]
+    # A loss that is not a number is no improvement, but would be the smallest for `argmin`.
+    losses = np.nan_to_num([row["validation_loss"] for row in history], nan=np.inf, posinf=np.inf)
     return len(losses) - 1 - int(np.argmin(losses))
 
 

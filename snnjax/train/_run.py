@@ -41,6 +41,7 @@ class Run(eqx.Module):
 
 
 def fresh(model: PyTree, optimiser: "optax.GradientTransformation", key: Array, early_stopping: bool) -> Run:
+    """A run before its first step; also what a checkpoint is loaded into."""
     model = jax.tree.map(lambda leaf: as_parameter(leaf) if eqx.is_array(leaf) else leaf, model)
     opt_state = optimiser.init(eqx.filter(model, trainable(model)))
     return Run(model, opt_state, model if early_stopping else None, key, jnp.asarray(0))
@@ -97,6 +98,7 @@ def begin(run: Run, folder: str | Path | None, resume: bool, settings: dict) -> 
 
 
 def save(run: Run, folder: str | Path | None, history: list[dict], settings: dict) -> None:
+    """Write the checkpoint, then the line of metrics: a kill in between is mended by `begin`."""
     if folder is not None:
         metadata = {"settings": settings, "history": history}
         checkpoint.save(Path(folder) / "checkpoint.npz", run, metadata)
