@@ -70,7 +70,7 @@ class RunPart(Protocol):
     """How a container runs one of its parts over a whole sequence: see `AbstractSequenceCell.scan`."""
 
     def __call__(
-        self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
+        self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, keep_states: bool = False
     ) -> tuple[Any, Trajectory, PyTree]: ...
 
 
@@ -83,7 +83,8 @@ class AbstractSequenceCell(AbstractCell[State]):
 
         **Arguments:**
 
-        - `run`: `run(name, part, state, xs, keys)` runs a part of this cell over the sequence.
+        - `run`: `run(name, part, state, xs, keys)` runs a part of this cell over the sequence. The states it returns
+            are None unless something is recorded, or `keep_states=True` is asked for.
         - `state`: the state before the first step.
         - `xs`: the inputs, time on axis 0.
         - `keys`: one key per step, or None; parts take theirs by `split_keys`.
@@ -108,6 +109,15 @@ def _expected_shape(layer: Any) -> tuple[int | str, ...] | None:
     if isinstance(layer, eqx.nn.Conv | eqx.nn.ConvTranspose):
         return (layer.in_channels, *(f"size{i}" for i in range(layer.num_spatial_dims)))
     return None
+
+
+def _holds_embedding(layer: Any) -> bool:
+    """Whether integers may be indices, and must stay integers."""
+
+    def is_embedding(node: Any) -> bool:
+        return isinstance(node, eqx.nn.Embedding)
+
+    return any(map(is_embedding, jax.tree.leaves(layer, is_leaf=is_embedding)))
 
 
 class Stateless(AbstractSequenceCell[None]):
@@ -149,9 +159,8 @@ class Stateless(AbstractSequenceCell[None]):
                 "`key=jax.random.key(0)` to `unroll`, or use `eqx.nn.inference_mode(model)`."
             )
         weights = jax.tree.leaves(eqx.filter(self.layer, eqx.is_inexact_array))
-        if weights and not isinstance(self.layer, eqx.nn.Embedding) and eqx.is_array(x):
-            is_spikes = not jnp.issubdtype(x.dtype, jnp.inexact)
-            return x.astype(weights[0].dtype) if is_spikes else x
+        if weights and not jnp.issubdtype(x.dtype, jnp.inexact) and not _holds_embedding(self.layer):
+            return x.astype(weights[0].dtype)
         return x
 
     def _apply(self, x: Any, key: Key) -> Any:
@@ -167,10 +176,12 @@ class Stateless(AbstractSequenceCell[None]):
         del run, state
         xs = self._prepare(xs, jnp.shape(xs)[1:], keys) if eqx.is_array(xs) else xs
         with jax.named_scope(f"snn.{type_name(self.layer)}"):
-            if isinstance(self.layer, eqx.nn.Linear) and self.layer.weight.ndim == xs.ndim == 2:
+            # A subclass may compute something else.
+            layer: Any = self.layer
+            if type(layer) is eqx.nn.Linear and layer.weight.ndim == xs.ndim == 2:
                 # `vmap` of a matrix-vector product would transpose; written so it is one plain product.
-                ys = xs @ self.layer.weight.T
-                ys = ys if self.layer.bias is None else ys + self.layer.bias[None, :]
+                ys = xs @ layer.weight.T
+                ys = ys if layer.bias is None else ys + layer.bias[None, :]
             elif keys is None:
                 ys = jax.vmap(lambda x: self._apply(x, None))(xs)
             else:

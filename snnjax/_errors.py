@@ -29,5 +29,6 @@ def inside(name: str) -> Iterator[None]:
     except InputError as error:
         raise InputError(error.message, join_path(name, error.path)) from error.__cause__
     except Exception as error:
-        error.add_note(f"raised inside {name}")
+        if name:
+            error.add_note(f"raised inside {name}")
         raise

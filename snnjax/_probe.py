@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ._cell import AbstractCell, Stateless, step_output
+from ._cell import AbstractCell, AbstractSequenceCell, RunPart, Stateless, step_output
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
 from ._surrogate import AbstractSurrogate
-from ._types import Key, Out
+from ._types import Key, Keys, Out, Trajectory
 
 
 class Probed(eqx.Module):
@@ -37,7 +37,7 @@ def _is_reset(node: Any) -> bool:
     return isinstance(node, AbstractReset)
 
 
-class Probe(AbstractCell[Probed]):
+class Probe(AbstractSequenceCell[Probed]):
     """A cell that keeps its output and its state before the reset, for recording; spikes are unchanged.
 
     The state before the reset comes from the same step with every reset replaced by `NoReset`, so it works
@@ -69,9 +69,23 @@ class Probe(AbstractCell[Probed]):
 
     def __call__(self, state: Probed, x: Any, *, key: Key = None) -> tuple[Probed, Out]:
         after, out = self.cell(state.state, x, key=key)
+        return self._probed(after, self._before(state.state, x, key), out), out
+
+    def scan(self, run: RunPart, state: Probed, xs: Trajectory, keys: Keys) -> tuple[Probed, Trajectory, Probed]:
+        final, outs, states = run("", self.cell, state.state, xs, keys, keep_states=True)
+        # The states before the resets are made beside the loop, so that nobody pays for what is not recorded.
+        previous = jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest[:-1]]), state.state, states)
+        if keys is None:
+            before = jax.vmap(lambda s, x: self._before(s, x, None))(previous, xs)
+        else:
+            before = jax.vmap(self._before)(previous, xs, keys)
+        last_before, last_out = jax.tree.map(lambda a: a[-1], (before, outs))
+        return self._probed(final, last_before, last_out), outs, self._probed(states, before, outs)
+
+    def _before(self, state: Any, x: Any, key: Key) -> Any:
+        """The state after a step in which every reset is replaced by none."""
         unreset = jax.tree.map(lambda node: NoReset() if _is_reset(node) else node, self.cell, is_leaf=_is_reset)
-        before, _ = unreset(state.state, x, key=key)
-        return self._probed(after, before, out), out
+        return unreset(state, x, key=key)[0]
 
     def _probed(self, state: Any, before: Any, out: Any) -> Probed:
         name = self.name or type_name(self.cell)

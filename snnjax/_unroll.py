@@ -50,11 +50,11 @@ class _Run(eqx.Module):
     path: str = ""
 
     def __call__(
-        self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
+        self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, keep_states: bool = False
     ) -> tuple[Any, Trajectory, PyTree]:
-        here = _Run(self.keep_states, self.check, self.total, self.start, join_path(self.path, name))
+        keep_states, path = keep_states or self.keep_states, join_path(self.path, name)
         with inside(name):
-            return here.whole(cell, state, xs, keys)
+            return _Run(keep_states, self.check, self.total, self.start, path).whole(cell, state, xs, keys)
 
     def whole(self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys) -> tuple[Any, Trajectory, PyTree]:
         is_sequence = isinstance(cell, AbstractSequenceCell)

@@ -94,9 +94,10 @@ def test_integer_spikes_are_converted_for_layers_with_weights(model, integer):
 
 
 def test_embeddings_keep_their_indices():
-    model = snn.Sequential(eqx.nn.Embedding(10, 3, key=KEY), snn.LI())
-    _, ys = snn.unroll(model, jnp.array([1, 2, 3]))
-    assert ys.shape == (3, 3)
+    embedding = eqx.nn.Embedding(10, 3, key=KEY)
+    for layer in (embedding, eqx.nn.Sequential([embedding, eqx.nn.LayerNorm(3)])):
+        _, ys = snn.unroll(snn.Sequential(layer, snn.LI()), jnp.array([1, 2, 3]))
+        assert ys.shape == (3, 3)
 
 
 @pytest.mark.parametrize("cell", [snn.IF(), snn.LIF(), snn.CubaLIF(), snn.ALIF(), snn.LI()], ids=repr)

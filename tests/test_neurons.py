@@ -205,6 +205,20 @@ def test_delay_line():
     assert final.tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_subclass_of_linear_keeps_its_own_ways():
+    """It must not be taken for the matrix product that its parent is."""
+    import equinox as eqx
+
+    class Doubled(eqx.nn.Linear):
+        def __call__(self, x, *, key=None):
+            return 2 * (self.weight @ x)
+
+    layer = Doubled(3, 2, key=jr.key(0))
+    xs = jr.normal(jr.key(1), (5, 3))
+    _, ys = snn.unroll(layer, xs)
+    np.testing.assert_allclose(ys, 2 * xs @ layer.weight.T, rtol=1e-12)
+
+
 def test_recurrent_hears_the_step_before():
     """A linear cell with feedback w: v[t] = x[t] + w v[t-1]."""
     import equinox as eqx
