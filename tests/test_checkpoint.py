@@ -590,9 +590,9 @@ def test_a_script_has_its_own_name(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "a", activation)
     activation.__module__ = "__main__"
     monkeypatch.setattr(__main__, "__spec__", None, raising=False)
-    monkeypatch.setattr(__main__, "__file__", "/home/me/train.py", raising=False)
+    monkeypatch.setattr(__main__, "__file__", "somewhere/train.py", raising=False)
     checkpoint.load(tmp_path / "a", activation)
-    monkeypatch.setattr(__main__, "__file__", "/home/me/other.py", raising=False)
+    monkeypatch.setattr(__main__, "__file__", "somewhere/other.py", raising=False)
     with pytest.raises(CheckpointError, match=r"train:activation in the file, .* other:activation"):
         checkpoint.load(tmp_path / "a", activation)
 
