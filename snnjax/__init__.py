@@ -24,6 +24,10 @@ from ._container import Sequential as Sequential
 from ._container import Sum as Sum
 from ._delay import Delay as Delay
 from ._errors import InputError as InputError
+from ._integrator import AbstractIntegrator as AbstractIntegrator
+from ._integrator import Euler as Euler
+from ._integrator import ExponentialEuler as ExponentialEuler
+from ._integrator import RungeKutta4 as RungeKutta4
 from ._loop import BPTT as BPTT
 from ._loop import AbstractLoop as AbstractLoop
 from ._loop import CheckpointedBPTT as CheckpointedBPTT
@@ -32,7 +36,13 @@ from ._neuron import ALIF as ALIF
 from ._neuron import IF as IF
 from ._neuron import LI as LI
 from ._neuron import LIF as LIF
+from ._neuron import AbstractNeuron as AbstractNeuron
 from ._neuron import CubaLIF as CubaLIF
+from ._neuron import Refractory as Refractory
+from ._order import AbstractOrder as AbstractOrder
+from ._order import FireFirst as FireFirst
+from ._order import ResetFirst as ResetFirst
+from ._order import ResetLast as ResetLast
 from ._parameter import AbstractParameter as AbstractParameter
 from ._parameter import Fixed as Fixed
 from ._parameter import Interval as Interval
@@ -43,10 +53,15 @@ from ._probe import Probe as Probe
 from ._probe import observations as observations
 from ._probe import probe as probe
 from ._reset import AbstractReset as AbstractReset
+from ._reset import Floor as Floor
 from ._reset import NoReset as NoReset
 from ._reset import SubtractReset as SubtractReset
 from ._reset import ValueReset as ValueReset
 from ._reset import ZeroReset as ZeroReset
+from ._scale import Scale as Scale
+from ._spike import EscapeNoise as EscapeNoise
+from ._spike import MultiSpike as MultiSpike
+from ._surrogate import AbstractSpike as AbstractSpike
 from ._surrogate import AbstractSurrogate as AbstractSurrogate
 from ._surrogate import ATan as ATan
 from ._surrogate import Gaussian as Gaussian
@@ -54,6 +69,12 @@ from ._surrogate import Sigmoid as Sigmoid
 from ._surrogate import StraightThrough as StraightThrough
 from ._surrogate import SuperSpike as SuperSpike
 from ._surrogate import Triangle as Triangle
+from ._synapse import AbstractArrival as AbstractArrival
+from ._synapse import AfterDecay as AfterDecay
+from ._synapse import BeforeDecay as BeforeDecay
+from ._synapse import ExponentialSynapse as ExponentialSynapse
+from ._synapse import HeardUndecayed as HeardUndecayed
+from ._synapse import NextStep as NextStep
 from ._unroll import unroll as unroll
 
 __version__ = _version("snnjax")

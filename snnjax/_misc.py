@@ -64,7 +64,9 @@ def check_decay(owner: Any, field: str, tau_field: str) -> None:
     if getattr(owner, field) is None:
         check_positive(owner, tau_field)
         return
-    values = _numbers(owner, field)
+    given = getattr(owner, field)
+    checked = not isinstance(given, AbstractParameter) or given.checked
+    values = _numbers(owner, field) if checked else None
     if values is not None and not np.all((values > 0) & (values < 1)):
         remedy = "1 never forgets (use IF), 0 never remembers; to train it safely use Interval."
         _refuse(owner, field, "values strictly between 0 and 1", remedy)
@@ -112,6 +114,14 @@ def resting(x: Any) -> Float[Array, "..."]:
     A constant would not carry the sharding or the mapped axes of `x`, which breaks inside `shard_map`.
     """
     return jnp.zeros_like(x, dtype=state_dtype(x))
+
+
+def starting(x: Any, value: Param) -> Float[Array, "..."]:
+    """A state of the shape of `x` that begins at `value`, built from the data like `resting`."""
+    zeros = resting(x)
+    if isinstance(value, int | float):
+        return zeros + value if value else zeros
+    return zeros + jnp.broadcast_to(cast(value, zeros.dtype), zeros.shape)
 
 
 def as_current(x: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:

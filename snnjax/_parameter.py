@@ -8,7 +8,7 @@ clipping, because a clip has no gradient at the edge.
 import abc
 import operator
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import equinox as eqx
 import jax
@@ -43,6 +43,9 @@ class AbstractParameter(eqx.Module):
     `resolve()` gives the value. In arithmetic, and in every `jax.numpy` function, a wrapper behaves as its
     value does, so that a cell can be stepped by hand without thinking of wrappers.
     """
+
+    #: Whether constructors check that the value is in range. A wrapper that keeps a range by itself needs no check.
+    checked: ClassVar[bool] = True
 
     @abc.abstractmethod
     def resolve(self) -> Array:

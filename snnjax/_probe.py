@@ -10,7 +10,7 @@ from jaxtyping import PyTree
 from ._cell import AbstractCell, AbstractSequenceCell, RunPart, Stateless, step_output
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
-from ._surrogate import AbstractSurrogate
+from ._surrogate import AbstractSpike
 from ._types import Key, Keys, Out, Trajectory
 
 
@@ -28,9 +28,9 @@ class Probed(eqx.Module):
 
 
 def is_spiking(cell: Any) -> bool:
-    """Whether a cell fires: whether it holds a surrogate."""
-    leaves = jax.tree.leaves(cell, is_leaf=lambda node: isinstance(node, AbstractSurrogate))
-    return any(isinstance(leaf, AbstractSurrogate) for leaf in leaves)
+    """Whether a cell fires: whether it holds a spike function."""
+    leaves = jax.tree.leaves(cell, is_leaf=lambda node: isinstance(node, AbstractSpike))
+    return any(isinstance(leaf, AbstractSpike) for leaf in leaves)
 
 
 def _is_reset(node: Any) -> bool:

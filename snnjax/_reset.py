@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ._misc import cast, check_finite
@@ -90,3 +91,36 @@ class NoReset(AbstractReset):
     def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         del z, threshold
         return v
+
+
+class Floor(AbstractReset):
+    """A reset that then keeps the membrane from falling below a value: `v = max(reset(v, z, threshold), floor)`.
+
+    A membrane that is held at the floor has no gradient.
+
+    **Arguments:**
+
+    - `reset`: what a spike does to the membrane.
+    - `floor`: the lowest membrane, in its own unit; a number, an array, or a wrapped parameter.
+    - `detach`: cut the gradient through the spike.
+
+    ```python
+    import jax.numpy as jnp
+    import snnjax as snn
+
+    neuron = snn.LIF(reset=snn.Floor(snn.SubtractReset(), -0.5))
+    final, _ = snn.unroll(neuron, -jnp.ones((10, 1)))
+    assert final.v.item() == -0.5
+    ```
+    """
+
+    reset: AbstractReset = SubtractReset()
+    floor: Param = parameter(0.0)
+    detach: bool = eqx.field(default=False, static=True)
+
+    def __check_init__(self) -> None:
+        check_finite(self, "floor")
+
+    def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
+        after = self.reset(v, z, threshold)
+        return jnp.maximum(after, jnp.broadcast_to(cast(self.floor, v.dtype), v.shape))

@@ -4,7 +4,10 @@ import os
 import sys
 
 # Two CPU devices, so that sharding is really tested. One thread pool each is enough.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+# Compiling takes most of the time of these tests; programs that run once need no optimised machine code.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -19,6 +22,15 @@ jaxtyping.install_import_hook("snnjax", "beartype.beartype")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_enable_x64", True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What shares compiled programs runs in one process: the laws of a model, and the tests of any other file."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        is_law = item.path.stem == "test_laws"
+        item.add_marker(pytest.mark.xdist_group(str(parameters.get("name", "laws")) if is_law else item.path.stem))
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import numpy as np
 
 import snnjax as snn
 
+from . import registry
+
 N = 4  # neurons of every model in the registries
 
 all_surrogates: dict[str, snn.AbstractSurrogate] = {
@@ -21,13 +23,15 @@ all_surrogates: dict[str, snn.AbstractSurrogate] = {
     "Triangle": snn.Triangle(),
     "Gaussian": snn.Gaussian(),
     "StraightThrough": snn.StraightThrough(),
+    **registry.collected("surrogates"),
 }
 
-all_resets: dict[str, type[snn.AbstractReset]] = {
+all_resets: dict[str, Callable[..., snn.AbstractReset]] = {
     "SubtractReset": snn.SubtractReset,
     "ZeroReset": snn.ZeroReset,
     "ValueReset": snn.ValueReset,
     "NoReset": snn.NoReset,
+    "Floor": lambda **options: snn.Floor(snn.SubtractReset(), -0.1, **options),
 }
 
 all_loops: dict[str, snn.AbstractLoop] = {
@@ -54,6 +58,7 @@ all_cells: dict[str, Callable[[], snn.AbstractCell]] = {
     "Delay(0)": lambda: snn.Delay(0),
     "Delay(3)": lambda: snn.Delay(3),
     "Probe": lambda: snn.Probe(snn.LIF(tau=jnp.array(5.0), surrogate=snn.Triangle())),
+    **registry.collected("cells"),
 }
 
 
@@ -92,6 +97,7 @@ all_containers: dict[str, Callable[[], snn.AbstractCell]] = {
         snn.Parallel(snn.LIF(tau=3.0), snn.LIF(tau=30.0), combine=snn.Concatenate()),
         _fold,
     ),
+    **registry.collected("containers"),
 }
 
 all_models: dict[str, Callable[[], snn.AbstractCell]] = {**all_cells, **all_containers}
@@ -146,16 +152,22 @@ def assert_equal(a: Any, b: Any) -> None:
     assert_close(a, b, rtol=0.0, atol=0.0)
 
 
-class Relaxed(eqx.Module):
-    """A surrogate whose forward pass is its smooth primitive and whose derivative is still the surrogate's.
+class Relaxed(snn.AbstractSpike):
+    """A spike function whose forward pass is its smooth primitive and whose derivative is still the surrogate's.
 
     With it, finite differences of the forward pass test the derivative that training uses.
     """
 
-    surrogate: snn.AbstractSurrogate
+    spike: Any
+
+    def fire(self, v: Any, threshold: Any, *, key: Any = None) -> Any:
+        del key
+        if isinstance(self.spike, snn.EscapeNoise):
+            return self.spike.probability(v, threshold)
+        return self(v - jnp.asarray(threshold, v.dtype))
 
     def __call__(self, v: Any) -> Any:
-        return _relaxed(v, self.surrogate)
+        return _relaxed(v, getattr(self.spike, "surrogate", self.spike))
 
 
 @eqx.filter_custom_jvp
@@ -173,10 +185,10 @@ def _relaxed_jvp(primals: Any, tangents: Any) -> Any:
 def relax(model: Any) -> Any:
     """The model with every spike replaced by its smooth primitive."""
 
-    def is_surrogate(node: Any) -> bool:
-        return isinstance(node, snn.AbstractSurrogate)
+    def is_spike(node: Any) -> bool:
+        return isinstance(node, snn.AbstractSurrogate | snn.MultiSpike | snn.EscapeNoise)
 
-    return jax.tree.map(lambda n: Relaxed(n) if is_surrogate(n) else n, model, is_leaf=is_surrogate)
+    return jax.tree.map(lambda n: Relaxed(n) if is_spike(n) else n, model, is_leaf=is_spike)
 
 
 def attached(model: Any) -> Any:

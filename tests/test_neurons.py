@@ -145,8 +145,8 @@ def test_detach_cuts_the_reset(name):
 
     assert_equal(after(True, v), after(False, v))
     z, slope = spike(v - 1.0), spike.derivative(v - 1.0)
-    direct = {"SubtractReset": 1, "ZeroReset": 1 - z, "ValueReset": 1 - z, "NoReset": 1}[name]
-    through = {"SubtractReset": -slope, "ZeroReset": -v * slope, "ValueReset": -v * slope, "NoReset": 0}[name]
+    direct = {"ZeroReset": 1 - z, "ValueReset": 1 - z}.get(name, 1)
+    through = {"ZeroReset": -v * slope, "ValueReset": -v * slope, "NoReset": 0}.get(name, -slope)
     cut = jax.vmap(jax.grad(lambda v: after(True, v)))(v)
     whole = jax.vmap(jax.grad(lambda v: after(False, v)))(v)
     np.testing.assert_allclose(cut, direct * jnp.ones(2))

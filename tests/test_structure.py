@@ -14,15 +14,17 @@ LAYERS = [
     ["_types", "_errors", "_progress", "checkpoint"],
     ["_parameter"],
     ["_misc"],
-    ["_surrogate", "_reset", "_cell", "_loop"],
-    ["_unroll", "_delay", "_neuron", "_container"],
+    ["_surrogate", "_reset", "_cell", "_loop", "_order", "_integrator", "_scale"],
+    ["_unroll", "_delay", "_container", "_spike", "_synapse"],
+    ["_neuron"],
     ["_probe", "functional"],
     ["data", "decode", "encode"],
     ["losses"],
     ["metrics", "plot"],
     ["init", "train"],
-    ["cli"],
+    ["cli", "models"],
     ["__init__"],
+    ["compat"],
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

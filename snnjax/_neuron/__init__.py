@@ -1,3 +1,4 @@
+from ._base import AbstractNeuron as AbstractNeuron
 from .adaptive import ALIF as ALIF
 from .adaptive import ALIFState as ALIFState
 from .adaptive import alif as alif
@@ -13,3 +14,4 @@ from .leaky import lif as lif
 from .readout import LI as LI
 from .readout import LIState as LIState
 from .readout import li as li
+from .refractory import Refractory as Refractory

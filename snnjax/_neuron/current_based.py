@@ -3,23 +3,17 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float
 
-from .._cell import AbstractCell
-from .._misc import (
-    as_current,
-    cast,
-    check_decay,
-    check_finite,
-    check_positive,
-    decay_factor,
-    resting,
-)
+from .._misc import check_decay, check_finite, check_positive, resting, starting
+from .._order import AbstractOrder, ResetLast
 from .._parameter import Param, parameter
 from .._reset import AbstractReset, SubtractReset
-from .._surrogate import AbstractSurrogate, SuperSpike
-from .._types import Key, Params
+from .._surrogate import AbstractSpike, SuperSpike
+from .._synapse import AbstractArrival, AfterDecay
+from .._synapse.exponential import exponential_current
+from .._types import Key
+from ._base import AbstractNeuron, fire_membrane, leak, pure, reset_membrane
 
 
 class CubaLIFState(eqx.Module):
@@ -29,41 +23,18 @@ class CubaLIFState(eqx.Module):
     i: Float[Array, "*shape"]
 
 
-def cuba_lif(
-    params: Params, state: CubaLIFState, x: Float[Array, "*shape"]
-) -> tuple[CubaLIFState, Float[Array, "*shape"]]:
-    """One step of the current-based leaky integrate-and-fire neuron, elementwise.
+class CubaLIF(AbstractNeuron[CubaLIFState]):
+    """Leaky integrate-and-fire neuron with an exponential synaptic current.
 
     ```
     decay_i = exp(-dt / tau_i),  decay = exp(-dt / tau)
-    i = decay_i * i + x
-    v = decay * v + gain * i          gain = 1, or 1 - decay with normalise_input
+    i = decay_i * i + gain_i * x                      gain_i = 1, or 1 - decay_i with normalise_current
+    v = rest + decay * (v - rest) + gain * i          gain = 1, or 1 - decay with normalise_input
     z = H(v - threshold)
     v = reset(v, z, threshold)
     ```
 
-    The input reaches the membrane in the step in which it comes.
-
-    **Arguments:**
-
-    - `params`: a `CubaLIF`, or anything with its fields.
-    - `state`: membrane and current before the step.
-    - `x`: the input current, of the shape of the state.
-
-    **Returns:** the state after the step, and the spikes in the dtype of `x`.
-    """
-    dtype = state.v.dtype
-    decay_i = decay_factor(params.tau_i, params.decay_i, params.dt, dtype)
-    decay = decay_factor(params.tau, params.decay, params.dt, dtype)
-    gain = 1 - decay if params.normalise_input else 1
-    i = decay_i * state.i + as_current(x, state.v)
-    v = decay * state.v + gain * i
-    z = params.surrogate(v - cast(params.threshold, dtype))
-    return CubaLIFState(v=params.reset(v, z, params.threshold), i=i), z.astype(x.dtype)
-
-
-class CubaLIF(AbstractCell[CubaLIFState]):
-    """Leaky integrate-and-fire neuron with an exponential synaptic current. See `functional.cuba_lif`.
+    The input reaches the membrane in the step in which it comes; `arrival` changes that.
 
     **Arguments:**
 
@@ -75,6 +46,10 @@ class CubaLIF(AbstractCell[CubaLIFState]):
     - `reset`: what a spike does to the membrane.
     - `decay`, `decay_i`: the factors per step, instead of `tau` and `tau_i`; between 0 and 1.
     - `normalise_input`: scale the current into the membrane by `1 - decay`.
+    - `rest`: where the membrane decays to, and starts.
+    - `arrival`: when an input is heard: `AfterDecay()`, `BeforeDecay()`, `HeardUndecayed()`, `NextStep()`.
+    - `normalise_current`: scale the input into the current by `1 - decay_i`.
+    - `order`: `ResetLast()`, or an order of other libraries, `ResetFirst()` or `FireFirst()`.
 
     Raises a `ValueError` for values out of range.
 
@@ -86,32 +61,39 @@ class CubaLIF(AbstractCell[CubaLIFState]):
     ```
 
     Source: E. O. Neftci, H. Mostafa and F. Zenke, Surrogate gradient learning in spiking neural networks, 2019,
-    equations 3 and 4 (there the membrane hears the current of the step before).
+    equations 3 and 4 (there the membrane hears the current of the step before, `arrival=NextStep()`).
     """
 
     tau: Param = parameter(20.0)
     tau_i: Param = parameter(5.0)
     threshold: Param = parameter(1.0)
     dt: Param = parameter(1.0)
-    surrogate: AbstractSurrogate = SuperSpike()
+    surrogate: AbstractSpike = SuperSpike()
     reset: AbstractReset = SubtractReset()
     decay: Param | None = parameter(None)
     decay_i: Param | None = parameter(None)
     normalise_input: bool = eqx.field(default=False, static=True)
+    rest: Param = parameter(0.0)
+    arrival: AbstractArrival = AfterDecay()
+    normalise_current: bool = eqx.field(default=False, static=True)
+    order: AbstractOrder = ResetLast()
 
     def __check_init__(self) -> None:
         check_positive(self, "dt")
         check_decay(self, "decay", "tau")
         check_decay(self, "decay_i", "tau_i")
-        check_finite(self, "threshold")
+        check_finite(self, "threshold", "rest")
 
     def init_state(self, x: Any, *, key: Key = None) -> CubaLIFState:
         del key
-        return CubaLIFState(v=resting(x), i=resting(x))
+        return CubaLIFState(v=starting(x, self.rest), i=resting(x))
 
-    def __call__(
-        self, state: CubaLIFState, x: Float[Array, "*shape"], *, key: Key = None
-    ) -> tuple[CubaLIFState, Float[Array, "*shape"]]:
-        del key
-        with jax.named_scope("snn.CubaLIF"):
-            return cuba_lif(self, state, x)
+    def integrate(self, state: CubaLIFState, x: Float[Array, "*shape"]) -> CubaLIFState:
+        i, heard = exponential_current(self, state.i, x)
+        return CubaLIFState(v=leak(self, state.v, heard), i=i)
+
+    fire = fire_membrane
+    spiked = reset_membrane
+
+
+cuba_lif = pure(CubaLIF, "cuba_lif")

@@ -1,17 +1,17 @@
-"""The integrate-and-fire neuron without a leak."""
+"""The integrate-and-fire neuron: no leak, or a constant one."""
 
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float
 
-from .._cell import AbstractCell
 from .._misc import as_current, cast, check_finite, resting
+from .._order import AbstractOrder, ResetLast
 from .._parameter import Param, parameter
 from .._reset import AbstractReset, SubtractReset
-from .._surrogate import AbstractSurrogate, SuperSpike
-from .._types import Key, Params
+from .._surrogate import AbstractSpike, SuperSpike
+from .._types import Key
+from ._base import AbstractNeuron, fire_membrane, pure, reset_membrane
 
 
 class IFState(eqx.Module):
@@ -20,40 +20,25 @@ class IFState(eqx.Module):
     v: Float[Array, "*shape"]
 
 
-def integrate_and_fire(
-    params: Params, state: IFState, x: Float[Array, "*shape"]
-) -> tuple[IFState, Float[Array, "*shape"]]:
-    """One step of the integrate-and-fire neuron, elementwise.
+class IF(AbstractNeuron[IFState]):
+    """Integrate-and-fire neuron: counts its input and never forgets.
 
     ```
-    v = v + x
+    v = v - leak + x
     z = H(v - threshold)
     v = reset(v, z, threshold)
     ```
 
     **Arguments:**
 
-    - `params`: an `IF`, or anything with its fields.
-    - `state`: the membrane before the step.
-    - `x`: the input current, of the shape of the state.
-
-    **Returns:** the state after the step, and the spikes in the dtype of `x`.
-    """
-    v = state.v + as_current(x, state.v)
-    z = params.surrogate(v - cast(params.threshold, v.dtype))
-    return IFState(v=params.reset(v, z, params.threshold)), z.astype(x.dtype)
-
-
-class IF(AbstractCell[IFState]):
-    """Integrate-and-fire neuron: counts its input and never forgets. See `functional.integrate_and_fire`.
-
-    **Arguments:**
-
     - `threshold`: in the unit of the membrane.
     - `surrogate`: the spike function and its derivative.
     - `reset`: what a spike does to the membrane.
+    - `leak`: what the membrane loses in every step. It falls without end while there is no input: give it a bottom
+        by `reset=snn.Floor(snn.SubtractReset(), 0.0)`.
+    - `order`: `ResetLast()`, or an order of other libraries, `ResetFirst()` or `FireFirst()`.
 
-    Raises a `ValueError` for a threshold that is not finite.
+    Raises a `ValueError` for a threshold or a leak that is not finite.
 
     ```python
     import jax.numpy as jnp
@@ -68,19 +53,26 @@ class IF(AbstractCell[IFState]):
     """
 
     threshold: Param = parameter(1.0)
-    surrogate: AbstractSurrogate = SuperSpike()
+    surrogate: AbstractSpike = SuperSpike()
     reset: AbstractReset = SubtractReset()
+    leak: Param = parameter(0.0)
+    order: AbstractOrder = ResetLast()
 
     def __check_init__(self) -> None:
-        check_finite(self, "threshold")
+        check_finite(self, "threshold", "leak")
 
     def init_state(self, x: Any, *, key: Key = None) -> IFState:
         del key
         return IFState(v=resting(x))
 
-    def __call__(
-        self, state: IFState, x: Float[Array, "*shape"], *, key: Key = None
-    ) -> tuple[IFState, Float[Array, "*shape"]]:
-        del key
-        with jax.named_scope("snn.IF"):
-            return integrate_and_fire(self, state, x)
+    def integrate(self, state: IFState, x: Float[Array, "*shape"]) -> IFState:
+        v = state.v + as_current(x, state.v)
+        if isinstance(self.leak, float) and self.leak == 0.0:
+            return IFState(v=v)
+        return IFState(v=v - cast(self.leak, v.dtype))
+
+    fire = fire_membrane
+    spiked = reset_membrane
+
+
+integrate_and_fire = pure(IF, "integrate_and_fire")

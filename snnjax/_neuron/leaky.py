@@ -3,68 +3,44 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float
 
-from .._cell import AbstractCell
-from .._misc import (
-    as_current,
-    cast,
-    check_decay,
-    check_finite,
-    check_positive,
-    decay_factor,
-    resting,
-)
+from .._misc import as_current, check_decay, check_finite, check_positive, starting
+from .._order import AbstractOrder, ResetLast
 from .._parameter import Param, parameter
 from .._reset import AbstractReset, SubtractReset
-from .._surrogate import AbstractSurrogate, SuperSpike
-from .._types import Key, Params
+from .._surrogate import AbstractSpike, SuperSpike
+from .._types import Key
+from ._base import AbstractNeuron, fire_membrane, leak, pure, reset_membrane
 
 
 class LIFState(eqx.Module):
-    """State of a `LIF`: the membrane after the reset."""
+    """State of a `LIF`: the membrane after the reset (before it, with the order `ResetFirst`)."""
 
     v: Float[Array, "*shape"]
 
 
-def lif(params: Params, state: LIFState, x: Float[Array, "*shape"]) -> tuple[LIFState, Float[Array, "*shape"]]:
-    """One step of the leaky integrate-and-fire neuron, elementwise.
+class LIF(AbstractNeuron[LIFState]):
+    """Leaky integrate-and-fire neuron.
 
     ```
     decay = exp(-dt / tau)
-    v = decay * v + gain * x          gain = 1, or 1 - decay with normalise_input
+    v = rest + decay * (v - rest) + gain * x          gain = 1, or 1 - decay with normalise_input
     z = H(v - threshold)
     v = reset(v, z, threshold)
     ```
 
     **Arguments:**
 
-    - `params`: a `LIF`, or anything with its fields.
-    - `state`: the membrane before the step.
-    - `x`: the input current, of the shape of the state.
-
-    **Returns:** the state after the step, and the spikes in the dtype of `x`.
-    """
-    decay = decay_factor(params.tau, params.decay, params.dt, state.v.dtype)
-    gain = 1 - decay if params.normalise_input else 1
-    v = decay * state.v + gain * as_current(x, state.v)
-    z = params.surrogate(v - cast(params.threshold, v.dtype))
-    return LIFState(v=params.reset(v, z, params.threshold)), z.astype(x.dtype)
-
-
-class LIF(AbstractCell[LIFState]):
-    """Leaky integrate-and-fire neuron. See `functional.lif` for its equations.
-
-    **Arguments:**
-
     - `tau`: membrane time constant, in the unit of `dt` (steps by default).
     - `threshold`: in the unit of the membrane.
     - `dt`: length of a step.
-    - `surrogate`: the spike function and its derivative.
-    - `reset`: what a spike does to the membrane.
-    - `decay`: the factor per step, instead of `tau`; between 0 and 1.
+    - `surrogate`: the spike function and its derivative; `MultiSpike` and `GradedSpike` change what it puts out.
+    - `reset`: what a spike does to the membrane; `Floor` keeps it from falling too low.
+    - `decay`: the factor per step, instead of `tau`; from 0 to 1.
     - `normalise_input`: scale the input by `1 - decay`, so that a constant drive settles at its own value.
+    - `rest`: where the membrane decays to, and starts.
+    - `order`: `ResetLast()`, or an order of other libraries, `ResetFirst()` or `FireFirst()`.
 
     Numbers are constants, arrays (of any shape that broadcasts to the neurons) are trained, and `Positive`,
     `Interval`, `Fixed` are what they say. Raises a `ValueError` for values out of range.
@@ -85,23 +61,27 @@ class LIF(AbstractCell[LIFState]):
     tau: Param = parameter(20.0)
     threshold: Param = parameter(1.0)
     dt: Param = parameter(1.0)
-    surrogate: AbstractSurrogate = SuperSpike()
+    surrogate: AbstractSpike = SuperSpike()
     reset: AbstractReset = SubtractReset()
     decay: Param | None = parameter(None)
     normalise_input: bool = eqx.field(default=False, static=True)
+    rest: Param = parameter(0.0)
+    order: AbstractOrder = ResetLast()
 
     def __check_init__(self) -> None:
         check_positive(self, "dt")
         check_decay(self, "decay", "tau")
-        check_finite(self, "threshold")
+        check_finite(self, "threshold", "rest")
 
     def init_state(self, x: Any, *, key: Key = None) -> LIFState:
         del key
-        return LIFState(v=resting(x))
+        return LIFState(v=starting(x, self.rest))
 
-    def __call__(
-        self, state: LIFState, x: Float[Array, "*shape"], *, key: Key = None
-    ) -> tuple[LIFState, Float[Array, "*shape"]]:
-        del key
-        with jax.named_scope("snn.LIF"):
-            return lif(self, state, x)
+    def integrate(self, state: LIFState, x: Float[Array, "*shape"]) -> LIFState:
+        return LIFState(v=leak(self, state.v, as_current(x, state.v)))
+
+    fire = fire_membrane
+    spiked = reset_membrane
+
+
+lif = pure(LIF, "lif")

@@ -7,9 +7,10 @@ import jax
 from jaxtyping import Array, Float
 
 from .._cell import AbstractCell
-from .._misc import as_current, check_decay, check_positive, decay_factor, resting
+from .._misc import as_current, check_decay, check_finite, check_positive, starting
 from .._parameter import Param, parameter
 from .._types import Key, Params
+from ._base import leak
 
 
 class LIState(eqx.Module):
@@ -23,7 +24,7 @@ def li(params: Params, state: LIState, x: Float[Array, "*shape"]) -> tuple[LISta
 
     ```
     decay = exp(-dt / tau)
-    v = decay * v + gain * x          gain = 1, or 1 - decay with normalise_input
+    v = rest + decay * (v - rest) + gain * x          gain = 1, or 1 - decay with normalise_input
     ```
 
     **Arguments:**
@@ -34,9 +35,7 @@ def li(params: Params, state: LIState, x: Float[Array, "*shape"]) -> tuple[LISta
 
     **Returns:** the state after the step, and its membrane in the dtype of `x`.
     """
-    decay = decay_factor(params.tau, params.decay, params.dt, state.v.dtype)
-    gain = 1 - decay if params.normalise_input else 1
-    v = decay * state.v + gain * as_current(x, state.v)
+    v = leak(params, state.v, as_current(x, state.v))
     return LIState(v=v), v.astype(x.dtype)
 
 
@@ -49,6 +48,7 @@ class LI(AbstractCell[LIState]):
     - `dt`: length of a step.
     - `decay`: the factor per step, instead of `tau`; between 0 and 1.
     - `normalise_input`: scale the input by `1 - decay`.
+    - `rest`: where the membrane decays to, and starts.
 
     Raises a `ValueError` for values out of range.
 
@@ -67,14 +67,16 @@ class LI(AbstractCell[LIState]):
     dt: Param = parameter(1.0)
     decay: Param | None = parameter(None)
     normalise_input: bool = eqx.field(default=False, static=True)
+    rest: Param = parameter(0.0)
 
     def __check_init__(self) -> None:
         check_positive(self, "dt")
         check_decay(self, "decay", "tau")
+        check_finite(self, "rest")
 
     def init_state(self, x: Any, *, key: Key = None) -> LIState:
         del key
-        return LIState(v=resting(x))
+        return LIState(v=starting(x, self.rest))
 
     def __call__(
         self, state: LIState, x: Float[Array, "*shape"], *, key: Key = None

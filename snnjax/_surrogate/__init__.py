@@ -1,3 +1,4 @@
+from ._base import AbstractSpike as AbstractSpike
 from ._base import AbstractSurrogate as AbstractSurrogate
 from .atan import ATan as ATan
 from .gaussian import Gaussian as Gaussian

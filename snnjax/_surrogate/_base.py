@@ -13,11 +13,31 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._misc import check_positive
+from .._misc import cast, check_positive
 from .._parameter import Param
+from .._types import Key
 
 
-class AbstractSurrogate(eqx.Module):
+class AbstractSpike(eqx.Module):
+    """What a neuron's `surrogate` field holds: how a membrane and a threshold make a spike.
+
+    Most of them are surrogates; the others change what a surrogate puts out (`MultiSpike`, `GradedSpike`) or draw
+    spikes at random (`EscapeNoise`).
+    """
+
+    @abc.abstractmethod
+    def fire(self, v: Float[Array, "*shape"], threshold: Param, *, key: Key = None) -> Float[Array, "*shape"]:
+        """Spikes in the dtype of `v`.
+
+        **Arguments:**
+
+        - `v`: the membrane before the reset.
+        - `threshold`: a number or an array that broadcasts to `v`.
+        - `key`: a PRNG key, for random spikes.
+        """
+
+
+class AbstractSurrogate(AbstractSpike):
     """A spike function with a surrogate derivative: called as `z = surrogate(v - threshold)`.
 
     Fires where its argument is above zero (`inclusive=True`: at or above zero). A derivative with respect to the
@@ -44,6 +64,11 @@ class AbstractSurrogate(eqx.Module):
     def __call__(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Spikes: 1 where `v > 0` (or `v >= 0`), else 0, in the dtype of `v`."""
         return _fire(v, self)
+
+    def fire(self, v: Float[Array, "*shape"], threshold: Param, *, key: Key = None) -> Float[Array, "*shape"]:
+        """Spikes of a membrane: `z = H(v - threshold)`."""
+        del key
+        return self(v - cast(threshold, v.dtype))
 
 
 @eqx.filter_custom_jvp

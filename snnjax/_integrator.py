@@ -1,0 +1,129 @@
+"""How a differential equation moves on by one step, for the models that have no exact solution."""
+
+import abc
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._misc import cast
+from ._parameter import Param
+
+#: The time derivative of a state, as a state of the same kind.
+Drift = Callable[[Any], Any]
+
+
+class AbstractIntegrator(eqx.Module):
+    """An explicit one-step method: called as `state = integrator(drift, state, dt)`.
+
+    `substeps` divides the step: the input is held, and the method is applied so many times with `dt / substeps`.
+    """
+
+    substeps: eqx.AbstractVar[int]
+
+    def __check_init__(self) -> None:
+        if not isinstance(self.substeps, int) or self.substeps < 1:
+            raise ValueError(
+                f"{type(self).__name__}.substeps was given {self.substeps!r}; it takes a whole number of at least 1. "
+                f"More substeps are slower and more exact."
+            )
+
+    @abc.abstractmethod
+    def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
+        """One application of the method."""
+
+    def __call__(self, drift: Drift, state: Any, dt: Param) -> Any:
+        """The state after `dt`."""
+        dtype = jax.tree.leaves(state)[0].dtype
+        step = cast(dt, dtype) / self.substeps
+        if self.substeps == 1:
+            return self.advance(drift, state, step)
+        # A loop, not an unrolled one: compiling a hundred copies would take minutes.
+        return jax.lax.scan(lambda s, _: (self.advance(drift, s, step), None), state, length=self.substeps)[0]
+
+
+def _moved(state: Any, rate: Any, by: Any) -> Any:
+    return jax.tree.map(lambda s, r: s + by * r, state, rate)
+
+
+class Euler(AbstractIntegrator):
+    """Forward Euler, of first order: `state + dt * drift(state)`.
+
+    **Arguments:**
+
+    - `substeps`: applications per step.
+
+    Source: E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I, 1993, chapter I.7.
+    """
+
+    substeps: int = eqx.field(default=1, static=True)
+
+    def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
+        return _moved(state, drift(state), dt)
+
+
+class RungeKutta4(AbstractIntegrator):
+    """The classic Runge-Kutta method, of fourth order.
+
+    **Arguments:**
+
+    - `substeps`: applications per step.
+
+    Source: E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I, 1993, chapter II.1.
+    """
+
+    substeps: int = eqx.field(default=1, static=True)
+
+    def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
+        k1 = drift(state)
+        k2 = drift(_moved(state, k1, dt / 2))
+        k3 = drift(_moved(state, k2, dt / 2))
+        k4 = drift(_moved(state, k3, dt))
+        mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, k1, k2, k3, k4)
+        return _moved(state, mean, dt)
+
+
+def _relative_growth(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`(exp(z) - 1) / z`, with its series where the quotient would lose all digits."""
+    small = jnp.abs(z) < 1e-4
+    # The quotient is not evaluated near zero: its gradient there would be NaN even though it is not chosen.
+    safe = jnp.where(small, jnp.ones_like(z), z)
+    return jnp.where(small, 1 + z / 2 + z * z / 6 + z * z * z / 24, jnp.expm1(safe) / safe)
+
+
+class ExponentialEuler(AbstractIntegrator):
+    """Exponential Euler, of first order: exact for each variable's own linear part.
+
+    `s + dt * (exp(dt J) - 1) / (dt J) * drift(s)`, `J` the derivative of the drift of a variable with respect to
+    the variable itself, at the state before the step. Stable for stiff gates, where Euler would need tiny steps.
+
+    **Arguments:**
+
+    - `substeps`: applications per step.
+    - `sequential`: move the variables one after another, in the order of the state's fields, each with the new
+        values of those before it.
+
+    Source: C. Borgers and A. R. Nectow, Exponential time differencing for Hodgkin-Huxley-like ODEs, 2013.
+    """
+
+    substeps: int = eqx.field(default=1, static=True)
+    sequential: bool = eqx.field(default=False, static=True)
+
+    def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
+        leaves, structure = jax.tree.flatten(state)
+
+        def own_rate(index: int, known: list[Array], value: Array) -> Array:
+            """The rate of one variable as a function of this variable alone."""
+            changed = [*known[:index], value, *known[index + 1 :]]
+            return jax.tree.leaves(drift(jax.tree.unflatten(structure, changed)))[index]
+
+        moved = []
+        for index, value in enumerate(leaves):
+            known = [*moved, *leaves[index:]] if self.sequential else leaves
+            rate, jacobian = jax.jvp(functools.partial(own_rate, index, known), (value,), (jnp.ones_like(value),))
+            moved.append(value + dt * _relative_growth(dt * jacobian) * rate)
+        return jax.tree.unflatten(structure, moved)
