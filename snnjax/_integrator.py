@@ -56,14 +56,23 @@ class Euler(AbstractIntegrator):
     **Arguments:**
 
     - `substeps`: applications per step.
+    - `sequential`: move the variables one after another, in the order of the state's fields, each with the new
+        values of those before it.
 
     Source: E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I, 1993, chapter I.7.
     """
 
     substeps: int = eqx.field(default=1, static=True)
+    sequential: bool = eqx.field(default=False, static=True)
 
     def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
-        return _moved(state, drift(state), dt)
+        if not self.sequential:
+            return _moved(state, drift(state), dt)
+        leaves, structure = jax.tree.flatten(state)
+        for index, value in enumerate(leaves):
+            rate = jax.tree.leaves(drift(jax.tree.unflatten(structure, leaves)))[index]
+            leaves = [*leaves[:index], value + dt * rate, *leaves[index + 1 :]]
+        return jax.tree.unflatten(structure, leaves)
 
 
 class RungeKutta4(AbstractIntegrator):
@@ -87,12 +96,47 @@ class RungeKutta4(AbstractIntegrator):
         return _moved(state, mean, dt)
 
 
-def _relative_growth(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`(exp(z) - 1) / z`, with its series where the quotient would lose all digits."""
-    small = jnp.abs(z) < 1e-4
+def relative_growth(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """`(exp(z) - 1) / z`, which is 1 at zero, with its series where the quotient's derivative would lose its digits.
+
+    Above 60 it is held, far from the largest float32: a runaway membrane stays finite, and its gradient zero.
+    """
+    z = jnp.minimum(z, jnp.full_like(z, 60.0))
+    small = jnp.abs(z) < 1e-2
     # The quotient is not evaluated near zero: its gradient there would be NaN even though it is not chosen.
     safe = jnp.where(small, jnp.ones_like(z), z)
-    return jnp.where(small, 1 + z / 2 + z * z / 6 + z * z * z / 24, jnp.expm1(safe) / safe)
+    series = 1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))))
+    return jnp.where(small, series, jnp.expm1(safe) / safe)
+
+
+class Relaxing(eqx.Module):
+    """A drift that knows how fast each variable relaxes: called as any drift, `drift(state)`.
+
+    Where a variable's coefficients depend on the variable itself, as a conductance that follows the membrane at once,
+    `ExponentialEuler` holds them over the step. It is then stable whatever they are.
+
+    **Arguments:**
+
+    - `rates`: `state -> (rate, speed)`, both states, with `rate = speed * (goal - state)` for each variable.
+    """
+
+    rates: Callable[[Any], tuple[Any, Any]]
+
+    def __call__(self, state: Any) -> Any:
+        return self.rates(state)[0]
+
+
+def _own_linear(drift: Drift, leaves: list[Array], structure: Any) -> list[tuple[Array, Array]]:
+    """For each variable its rate, and the derivative of the rate with respect to this variable alone."""
+    if isinstance(drift, Relaxing):
+        rates, speeds = (jax.tree.leaves(part) for part in drift.rates(jax.tree.unflatten(structure, leaves)))
+        return [(rate, -speed) for rate, speed in zip(rates, speeds, strict=True)]
+
+    def own_rate(index: int, value: Array) -> Array:
+        changed = [*leaves[:index], value, *leaves[index + 1 :]]
+        return jax.tree.leaves(drift(jax.tree.unflatten(structure, changed)))[index]
+
+    return [jax.jvp(functools.partial(own_rate, i), (s,), (jnp.ones_like(s),)) for i, s in enumerate(leaves)]
 
 
 class ExponentialEuler(AbstractIntegrator):
@@ -115,15 +159,10 @@ class ExponentialEuler(AbstractIntegrator):
 
     def advance(self, drift: Drift, state: Any, dt: Any) -> Any:
         leaves, structure = jax.tree.flatten(state)
-
-        def own_rate(index: int, known: list[Array], value: Array) -> Array:
-            """The rate of one variable as a function of this variable alone."""
-            changed = [*known[:index], value, *known[index + 1 :]]
-            return jax.tree.leaves(drift(jax.tree.unflatten(structure, changed)))[index]
-
-        moved = []
+        linear = _own_linear(drift, leaves, structure)
         for index, value in enumerate(leaves):
-            known = [*moved, *leaves[index:]] if self.sequential else leaves
-            rate, jacobian = jax.jvp(functools.partial(own_rate, index, known), (value,), (jnp.ones_like(value),))
-            moved.append(value + dt * _relative_growth(dt * jacobian) * rate)
-        return jax.tree.unflatten(structure, moved)
+            rate, derivative = linear[index]
+            leaves = [*leaves[:index], value + dt * relative_growth(dt * derivative) * rate, *leaves[index + 1 :]]
+            if self.sequential:
+                linear = _own_linear(drift, leaves, structure)
+        return jax.tree.unflatten(structure, leaves)

@@ -11,14 +11,14 @@ PACKAGE = Path(__file__).parent.parent / "snnjax"
 
 # From the bottom up: a module may import from modules further up this list only.
 LAYERS = [
-    ["_types", "_errors", "_progress", "checkpoint"],
+    ["_types", "_errors", "_progress", "_lazy", "checkpoint"],
     ["_parameter"],
     ["_misc"],
     ["_surrogate", "_reset", "_cell", "_loop", "_order", "_integrator", "_scale"],
     ["_unroll", "_delay", "_container", "_spike", "_synapse"],
     ["_neuron"],
     ["_probe", "functional"],
-    ["data", "decode", "encode"],
+    ["data", "decode", "encode", "export"],
     ["losses"],
     ["metrics", "plot"],
     ["init", "train"],
@@ -95,3 +95,17 @@ def test_public_names_are_documented():
         value = getattr(snnjax, name)
         if not name.startswith("_") and "snnjax" in str(getattr(value, "__module__", value)):
             assert value.__doc__, name
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "functional.py"])
+def test_lazy_names_are_those_that_type_checkers_see(file):
+    tree = ast.parse((PACKAGE / file).read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (table,) = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    seen = {
+        alias.name: f".{node.module}" if node.module else f".{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == ast.literal_eval(table)

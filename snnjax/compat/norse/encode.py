@@ -1,0 +1,67 @@
+"""Norse's encoders: inputs of any shape, spikes with time on axis 0."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from ..._types import Key
+from ..._unroll import unroll
+from .._common import Prepared
+from .neurons import LIFBoxCell
+from .parameters import LIFBoxParameters, LIFParameters
+
+
+def constant_current_lif_encode(
+    input_current: Float[Array, "*shape"], seq_length: int, p: LIFParameters = LIFParameters(), dt: Any = 0.001
+) -> Float[Array, "time *shape"]:
+    """The spikes of a neuron without a synapse under a constant current; it starts at 0."""
+    box = LIFBoxCell(LIFBoxParameters(p.tau_mem_inv, p.v_leak, p.v_th, p.v_reset, p.method, p.alpha), dt)
+    xs = jnp.broadcast_to(input_current, (seq_length, *input_current.shape))
+    return unroll(Prepared(box, {"v": 0.0}), xs)[1]
+
+
+def spike_latency_encode(input_spikes: Float[Array, "time *shape"]) -> Float[Array, "time *shape"]:
+    """Only the first spike of every channel."""
+    earlier = jnp.cumsum(input_spikes, axis=0) - input_spikes
+    return jnp.where(earlier > 0, jnp.zeros_like(input_spikes), input_spikes)
+
+
+def spike_latency_lif_encode(
+    input_current: Float[Array, "*shape"], seq_length: int, p: LIFParameters = LIFParameters(), dt: Any = 0.001
+) -> Float[Array, "time *shape"]:
+    """The first spike of `constant_current_lif_encode`."""
+    return spike_latency_encode(constant_current_lif_encode(input_current, seq_length, p, dt))
+
+
+def gaussian_rbf(distance: Float[Array, "*shape"], sigma: float = 1.0) -> Float[Array, "*shape"]:
+    """`exp(-distance / (2 sigma^2))`."""
+    return jnp.exp(-distance / (2 * sigma**2))
+
+
+def population_encode(
+    input_values: Float[Array, "*shape"], out_features: int, scale: Any = None, kernel: Callable = gaussian_rbf
+) -> Float[Array, "*shape features"]:
+    """The response of `out_features` receptive fields, with centres from 0 to `scale`; it multiplies distances too."""
+    scale = jnp.max(input_values) if scale is None or scale == 0 else jnp.asarray(scale, input_values.dtype)
+    centres = jnp.linspace(0.0, 1.0, out_features, dtype=input_values.dtype) * scale
+    centres = jnp.broadcast_to(centres, (*input_values.shape, out_features))
+    return kernel((input_values[..., None] - centres) ** 2 * scale)
+
+
+def poisson_encode(
+    input_values: Float[Array, "*shape"], seq_length: int, f_max: float = 100.0, dt: float = 0.001, *, key: Key
+) -> Float[Array, "time *shape"]:
+    """Spikes with the probability `dt f_max x` in every step."""
+    drawn = jr.uniform(key, (seq_length, *input_values.shape), input_values.dtype)
+    return (drawn < jnp.broadcast_to(dt * f_max * input_values, drawn.shape)).astype(input_values.dtype)
+
+
+def signed_poisson_encode(
+    input_values: Float[Array, "*shape"], seq_length: int, f_max: float = 100.0, dt: float = 0.001, *, key: Key
+) -> Float[Array, "time *shape"]:
+    """`poisson_encode` of the size of the input, with its sign."""
+    zs = poisson_encode(jnp.abs(input_values), seq_length, f_max, dt, key=key)
+    return zs * jnp.broadcast_to(jnp.sign(input_values), zs.shape)

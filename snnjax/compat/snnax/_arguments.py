@@ -1,0 +1,98 @@
+"""What the constructors of snnax have in common: constants, shapes, resets, initial states."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from ..._cell import AbstractCell
+from ..._errors import InputError
+from ..._parameter import AbstractParameter, Param
+from ..._reset import AbstractReset, ZeroReset
+from ..._types import Key
+from .._common import Clipped, DetachedReset, Prepared, SubtractValue
+
+#: A decay constant, or several: numbers, an array with the constants on axis 0, or wrapped parameters.
+Constants = Param | Sequence[Any]
+#: The shape of one step of one example.
+Shape = int | Sequence[int]
+
+
+class Initialised(AbstractCell):
+    """A cell whose membrane starts at `init_fn(shape, key)`."""
+
+    cell: AbstractCell
+    init_fn: Callable
+
+    def init_state(self, x: Any, *, key: Key = None) -> PyTree:
+        state = self.cell.init_state(x, key=key)
+        start = jnp.asarray(self.init_fn(state.v.shape, key))
+        if start.shape not in ((), state.v.shape):
+            raise InputError(
+                f"init_fn returned an array of shape {start.shape} for a layer of shape {state.v.shape}; it takes "
+                f"`(shape, key)` and returns an array of that shape."
+            )
+        return eqx.tree_at(lambda s: s.v, state, jnp.zeros_like(state.v) + start.astype(state.v.dtype))
+
+    def __call__(self, state: PyTree, x: Any, *, key: Key = None) -> tuple[PyTree, Any]:
+        return self.cell(state, x, key=key)
+
+
+def prepared(cell: AbstractCell, shape: Shape | None, init_fn: Callable | None) -> AbstractCell:
+    """The cell with the initial state and the shape of a constructor."""
+    if init_fn is not None:
+        cell = Initialised(cell, init_fn)
+    return cell if shape is None else Prepared(cell, shape=_shape(shape))
+
+
+def _shape(shape: Shape) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _trained(value: Any, shape: Shape | None) -> Any:
+    """A number as a trained array, as large as the layer if that is known; a wrapped parameter as it is."""
+    if isinstance(value, AbstractParameter):
+        return value
+    array = jnp.asarray(value)
+    array = array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(jnp.result_type(float))
+    return array if shape is None else jnp.broadcast_to(array, _shape(shape))
+
+
+def constants(given: Any, name: str, count: tuple[int, ...], shape: Shape | None) -> list[Any]:
+    """The constants on axis 0 of what was given, each of them trained. A bare number is one constant."""
+    is_several = isinstance(given, list | tuple) or (not isinstance(given, AbstractParameter) and jnp.ndim(given) > 0)
+    parts = list(given) if is_several else [given]
+    if len(parts) not in count:
+        raise ValueError(
+            f"{name} was given {given}, which is {len(parts)} constants; it takes {' or '.join(map(str, count))}, on "
+            f"axis 0. For one constant per neuron give the others as further axes, or `shape`."
+        )
+    return [_trained(part, shape) for part in parts]
+
+
+def clipped(value: Any, lower: float, upper: float) -> Any:
+    """The parameter clipped to its range; a wrapped parameter keeps its own range."""
+    return value if isinstance(value, AbstractParameter) else Clipped(value, lower, upper)
+
+
+def decays(given: Any, name: str, count: tuple[int, ...], shape: Shape | None) -> list[Any]:
+    """Decay constants, clipped to [0.5, 1]."""
+    return [clipped(value, 0.5, 1.0) for value in constants(given, name, count, shape)]
+
+
+def leaks(given: Any, shape: Shape | None) -> Any:
+    """One constant leak, alone or in a list of one; or one per neuron."""
+    given = jnp.asarray(given) if isinstance(given, list | tuple) else given
+    is_alone = not isinstance(given, AbstractParameter) and jnp.shape(given) == (1,)
+    return _trained(given[0] if is_alone else given, shape)
+
+
+def cut_reset(reset: AbstractReset, stop_reset_grad: bool) -> AbstractReset:
+    return DetachedReset(reset=reset) if stop_reset_grad else reset
+
+
+def end_reset(reset_val: Any, stop_reset_grad: bool) -> AbstractReset:
+    """To zero, or by a value."""
+    return cut_reset(ZeroReset() if reset_val is None else SubtractValue(value=reset_val), stop_reset_grad)

@@ -1,0 +1,25 @@
+"""snntorch: its neurons, surrogates, spike generators, losses and metrics, by their names there.
+
+`from snnjax.compat import snntorch as snn` gives the neurons; `surrogate`, `spikegen` and `functional` are modules of
+it, as there.
+"""
+
+from . import functional as functional
+from . import quant as quant
+from . import spikegen as spikegen
+from . import surrogate as surrogate
+from .neurons import Alpha as Alpha
+from .neurons import AlphaLIF as AlphaLIF
+from .neurons import AlphaState as AlphaState
+from .neurons import Lapicque as Lapicque
+from .neurons import Leaky as Leaky
+from .neurons import Synaptic as Synaptic
+from .other_neurons import SLSTM as SLSTM
+from .other_neurons import DeltaLeaky as DeltaLeaky
+from .other_neurons import DeltaLIF as DeltaLIF
+from .other_neurons import LeakyParallel as LeakyParallel
+from .other_neurons import RectifiedLIF as RectifiedLIF
+from .other_neurons import SpikingLSTM as SpikingLSTM
+from .other_neurons import SpikingLSTMState as SpikingLSTMState
+from .recurrent import RLeaky as RLeaky
+from .recurrent import RSynaptic as RSynaptic

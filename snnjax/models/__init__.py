@@ -1,0 +1,3 @@
+"""Ready-made networks."""
+
+from ._snn import SNN as SNN

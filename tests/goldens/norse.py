@@ -1,0 +1,127 @@
+"""Norse."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import snnjax as snn
+from snnjax.compat import norse
+from snnjax.compat._common import Prepared
+
+from ._case import Case
+from ._check import Unsupported
+from ._trace import Arrays, curve, trace
+
+# Words of a behaviour: the cell there, and its parameters.
+_CELLS = {
+    "lif": (norse.LIFCell, norse.LIFParameters),
+    "lif_box": (norse.LIFBoxCell, norse.LIFBoxParameters),
+    "lif_ex": (norse.LIFExCell, norse.LIFExParameters),
+    "lif_adex": (norse.LIFAdExCell, norse.LIFAdExParameters),
+    "li": (norse.LICell, norse.LIParameters),
+    "li_box": (norse.LIBoxCell, norse.LIBoxParameters),
+    "iaf": (norse.IAFCell, norse.IAFParameters),
+    "lsnn": (norse.LSNNCell, norse.LSNNParameters),
+    "coba_lif": (norse.CobaLIFCell, norse.CobaLIFParameters),
+}
+
+
+def _parameters(kind: Any, params: dict[str, Any]) -> Any:
+    names = kind.__dataclass_fields__
+    return kind(**{name: value for name, value in params.items() if name in names})
+
+
+def _cell(case: Case, word: str, recurrent: bool) -> Any:
+    """The cell, beginning where the recording does: at zero."""
+    dt, params = case.meta["dt"], case.params
+    if word == "izhikevich":
+        behavior = norse.behaviors[case.behaviour.split(".")[2]]
+        behavior = eqx.tree_at(lambda b: b.p, behavior, _parameters(norse.IzhikevichParameters, params))
+        return norse.IzhikevichCell(behavior, dt)
+    detach = {"detach_reset": True} if recurrent and word in ("lif", "lsnn", "lif_refrac") else {}
+    if word == "lif_refrac":
+        p = norse.LIFRefracParameters(_parameters(norse.LIFParameters, params), params["rho_reset"])
+        refractory = norse.LIFRefracCell(p, dt, **detach)
+        return eqx.tree_at(lambda c: c.cell, refractory, Prepared(refractory.cell, {"v": 0.0}))
+    if word not in _CELLS:
+        raise Unsupported(case.behaviour)
+    make, kind = _CELLS[word]
+    p = _parameters(kind, params)
+    cell = make(p) if word == "iaf" else make(p, dt, **detach)
+    if isinstance(cell, snn.Sequential):
+        synapse, neuron = cell.layers
+        # The functions of the library start `b`, which is the threshold, at zero; its modules do not.
+        start = {"v": 0.0, "a": -p.v_th / p.beta} if word == "lsnn" else {"v": 0.0}
+        return snn.Sequential(synapse, Prepared(neuron, start))
+    return Prepared(cell, {"v": 0.0})
+
+
+def _variables(case: Case, state: Any) -> Arrays:
+    """The variables of a state of a cell, by the library's names."""
+    found: Arrays = {}
+    for part in jax.tree.leaves(state, is_leaf=lambda s: hasattr(s, "__dataclass_fields__")):
+        if part is not None:
+            found |= {name: getattr(part, name) for name in part.__dataclass_fields__}
+    if "beta" in case.params:
+        found["b"] = case.params["v_th"] + case.params["beta"] * found["a"]
+    if "g_excitatory" in found:
+        found |= {"g_e": found["g_excitatory"], "g_i": found["g_inhibitory"]}
+    return found
+
+
+def _feed_forward(case: Case, word: str) -> Arrays:
+    cell = _cell(case, word, recurrent=False)
+
+    def states(state: Any, out: Any) -> Arrays:
+        if word == "lif_refrac":
+            return {"state_lif_v": state.lif.v, "state_lif_i": state.lif.i, "state_rho": state.rho}
+        return {f"state_{name}": value for name, value in _variables(case, state).items()}
+
+    output = "out" if "out" in case.arrays else "spikes"
+    return trace(case, lambda _: cell, states, scale=case.params["amp"], base=case.params["base"], output=output)
+
+
+def _recurrent(case: Case, word: str) -> Arrays:
+    arguments = {name: jnp.asarray(case.arrays[name]) for name in ("x", "W_in", "W_rec")}
+    hidden, inputs = arguments["W_in"].shape
+
+    def run(arguments: Arrays) -> tuple[Any, Arrays]:
+        weights = {"input_weights": arguments["W_in"], "recurrent_weights": arguments["W_rec"], "autapses": True}
+        cell = norse.recurrent(_cell(case, word, recurrent=True), inputs, hidden, **weights)
+
+        def record(state: Any, out: Any) -> Arrays:
+            inner = state[1].cell
+            found = {f"state_{name}": value for name, value in _variables(case, inner).items()}
+            return {**found, "state_z": out, "spikes": out}
+
+        seen = jax.vmap(lambda xs: snn.unroll(cell, xs, record=record)[1], in_axes=1, out_axes=1)(arguments["x"])
+        return jnp.sum(jnp.asarray(case.arrays["loss_w"]) * seen["spikes"]), seen
+
+    (loss, seen), gradient = jax.jit(jax.value_and_grad(run, has_aux=True))(arguments)
+    return {"loss": loss, **seen, **{f"grad_{name}": value for name, value in gradient.items()}}
+
+
+def _encoder(case: Case, name: str) -> Arrays:
+    x, params = jnp.asarray(case.arrays["x"]), case.params
+    if name == "population":
+        return {"out": norse.population_encode(x, params["out_features"], params["scale"])}
+    if name == "spike_latency":
+        return {"spikes": norse.spike_latency_encode(x)}
+    if name in ("constant_current_lif", "spike_latency_lif"):
+        p = _parameters(norse.LIFParameters, params)
+        return {"spikes": getattr(norse, f"{name}_encode")(x, params["seq_length"], p, case.meta["dt"])}
+    raise Unsupported(case.behaviour)
+
+
+def run(case: Case) -> Arrays:
+    """What the library's file holds, computed by `snnjax.compat.norse`."""
+    kind, *rest = case.behaviour.split(".")[1:]
+    if kind == "encode":
+        return _encoder(case, rest[0])
+    if kind == "threshold":
+        return curve(case, norse.surrogate(case.params["method"], case.params["alpha"]))
+    if kind.endswith("_rec"):
+        return _recurrent(case, kind.removesuffix("_rec"))
+    return _feed_forward(case, kind.removesuffix("_ff"))
