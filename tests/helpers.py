@@ -167,7 +167,8 @@ class Relaxed(snn.AbstractSpike):
         return self(v - jnp.asarray(threshold, v.dtype))
 
     def __call__(self, v: Any) -> Any:
-        return _relaxed(v, getattr(self.spike, "surrogate", self.spike))
+        surrogate = self.spike if isinstance(self.spike, snn.AbstractSurrogate) else self.spike.surrogate
+        return _relaxed(v, surrogate)
 
 
 @eqx.filter_custom_jvp

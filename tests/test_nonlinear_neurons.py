@@ -118,14 +118,14 @@ def test_thalamo_cortical_cells_rebound():
     rebound = run(snn.Izhikevich.preset("TC", start=-63.0), xs)[1]
     assert rebound.size > 1
     assert rebound[0] > 2000
-    assert np.diff(rebound).max() < 200  # 20 ms
+    assert rebound[-1] < 2600  # 60 ms later
     assert run(snn.Izhikevich.preset("RS"), xs)[1].size == 0
 
 
 def test_firing_patterns_are_what_they_are_called():
     intervals = {
         name: np.diff(spike_times(snn.AdEx.preset(name), x, 800.0))
-        for name, x in [("tonic", 500), ("adapting", 500), ("initial_burst", 400), ("bursting", 210)]
+        for name, x in [("tonic", 500.0), ("adapting", 500.0), ("initial_burst", 400.0), ("bursting", 210.0)]
     }
     assert np.ptp(intervals["tonic"]) < 1
     assert (np.diff(intervals["adapting"][:7]) > 0).all()
@@ -167,7 +167,7 @@ def test_expif_without_upstroke_is_a_leaky_membrane():
 
 
 def test_expif_is_adex_without_adaptation():
-    xs = jr.uniform(jr.key(1), (2000,), maxval=800.0)
+    xs = jr.uniform(jr.key(1), (2000,), maxval=2000.0)
     adex = snn.AdEx(a=0.0, b=0.0)
     expif = snn.ExpIF(
         tau=281 / 30, resistance=1 / 30, rest=-70.6, rheobase=-50.4, slope_factor=2.0, threshold=-40.4, reset=adex.reset
@@ -273,7 +273,7 @@ def test_what_a_spike_does_to_a_gif():
     [
         (snn.Izhikevich, 2.0, snn.Euler(), 1),
         (snn.AdEx, 400.0, snn.Euler(), 1),
-        (snn.AdEx, 400.0, snn.ExponentialEuler(sequential=True), 1),
+        (snn.AdEx, 400.0, snn.ExponentialEuler(), 1),
         (snn.AdaptiveQIF, 0.04, snn.Euler(sequential=True), 1),
         # With one variable, exponential Euler knows the whole Jacobian.
         (snn.ExpIF, 1.5, snn.ExponentialEuler(), 2),

@@ -40,8 +40,8 @@ class CobaLIF(AbstractNeuron[CobaLIFState]):
     ```
 
     An output is `g * (reversal - v)` unless another one is given. The membrane is solved exactly for conductances that
-    are held over the step, by exponential Euler, and stays between the potentials that draw it, whatever the input. With
-    `arrival=Immediate()` the input is the conductance itself, for synapses in front of the neuron.
+    are held over the step, by exponential Euler, and stays between the potentials that draw it, whatever the input.
+    With `arrival=Immediate()` the input is the conductance itself, for synapses in front of the neuron.
 
     **Arguments:**
 
@@ -83,7 +83,7 @@ class CobaLIF(AbstractNeuron[CobaLIFState]):
     threshold: Param = parameter(-50.0)
     dt: Param = parameter(1.0)
     surrogate: AbstractSpike = SuperSpike()
-    reset: AbstractReset = ValueReset(-60.0)
+    reset: AbstractReset = ValueReset(value=-60.0)
     decay_excitatory: Param | None = parameter(None)
     decay_inhibitory: Param | None = parameter(None)
     excitatory: AbstractOutput = ConductanceOutput(0.0)

@@ -43,9 +43,9 @@ class OneSided(AbstractAltered):
     assert spike.derivative(jnp.array([-0.2, 0.0, 0.2])).tolist() == [0.5, 0.5, 1.0]
     ```
 
-    Source: the leaky spike operator of snnTorch; J. K. Eshraghian et al., Training spiking neural networks using lessons
-    from deep learning, 2023. The sparse one: N. Perez-Nieves and D. F. M. Goodman, Sparse spiking gradient descent,
-    2021.
+    Source: J. K. Eshraghian et al., Training spiking neural networks using lessons from deep learning, 2023, for the
+    leaky spike operator of snnTorch; N. Perez-Nieves and D. F. M. Goodman, Sparse spiking gradient descent, 2021, for
+    the sparse one.
     """
 
     surrogate: AbstractSurrogate = StraightThrough()

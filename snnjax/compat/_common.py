@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from .._cell import AbstractCell
 from .._errors import InputError
 from .._misc import cast, check_finite
+from .._order import AbstractOrder
 from .._parameter import AbstractParameter, Param, parameter
 from .._reset import AbstractReset
 from .._surrogate import AbstractSpike
@@ -68,6 +69,15 @@ class SubtractValue(AbstractReset):
     def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         del threshold
         return v - z * cast(self.value, v.dtype)
+
+
+class DetachedResetLast(AbstractOrder):
+    """`ResetLast`, but no gradient flows through what a spike does."""
+
+    def __call__(self, model: Any, params: Any, state: Any, x: Any, key: Key) -> tuple[Any, Float[Array, "..."]]:
+        after = model.integrate(params, state, x)
+        z = model.fire(params, state, after, key)
+        return model.spiked(params, after, jax.lax.stop_gradient(z)), z
 
 
 class Prepared(AbstractCell):

@@ -18,15 +18,13 @@ from jaxtyping import Array, Float, PyTree
 
 from .. import checkpoint, export
 from .._cell import AbstractCell, AbstractSequenceCell, RunPart
-from .._container import Sequential
 from .._errors import InputError
 from .._integrator import AbstractIntegrator, Drift, Euler
-from .._misc import as_current, cast, check_positive, resting
+from .._misc import resting
 from .._neuron import IF, LIF
 from .._neuron.adex import AdEx
 from .._neuron.hodgkin_huxley import HodgkinHuxley
 from .._neuron.izhikevich import Izhikevich
-from .._parameter import Param
 from .._reset import ValueReset, ZeroReset
 from .._surrogate import AbstractSpike, ATan, Sigmoid
 from .._types import Key, Keys, Trajectory
@@ -112,8 +110,8 @@ def _neuron(kind: SpikingNeuronType, tau: float, refractory_period: float, surro
             capacitance=tau,
             leak_conductance=1.0,
             rest=0.0,
-            threshold_slope=-50.0,
-            delta_t=2.0,
+            rheobase=-50.0,
+            slope_factor=2.0,
             tau_w=30.0,
             a=4.0,
             b=0.5,
@@ -253,14 +251,18 @@ class SpikingLayer(AbstractSequenceCell):
 
     def serialize(self, path: str | os.PathLike[str]) -> None:
         """Write parameters and settings to a file, at once and complete."""
-        checkpoint.save(path, (self.weights, self.biases), metadata=dict(self.settings))
+        checkpoint.save(
+            path, (self.weights, self.biases), metadata={**dict(self.settings), "dtype": str(self.weights.dtype)}
+        )
 
     @classmethod
     def deserialize(cls, path: str | os.PathLike[str]) -> "SpikingLayer":
         """The layer in a file: same parameters, same settings; a surrogate of one's own must be put back."""
         settings = checkpoint.read_metadata(path)
+        dtype = jnp.dtype(settings.pop("dtype"))
         layer = cls(**settings, key=jr.key(0))
-        (weights, biases), _ = checkpoint.load(path, (layer.weights, layer.biases))
+        like = (layer.weights.astype(dtype), layer.biases.astype(dtype))
+        (weights, biases), _ = checkpoint.load(path, like)
         return eqx.tree_at(lambda m: (m.weights, m.biases), layer, (weights, biases))
 
     def export_computation_graph(self, steps: int) -> bytes:

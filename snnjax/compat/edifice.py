@@ -33,7 +33,9 @@ def _surrogate(slope: float) -> AbstractSurrogate:
     return Damped(SuperSpike(slope=slope), slope)
 
 
-def surrogate_gradient(x: Float[Array, "*shape"], slope: float = 25.0, *, smooth: bool = False) -> Float[Array, "*shape"]:
+def surrogate_gradient(
+    x: Float[Array, "*shape"], slope: float = 25.0, *, smooth: bool = False
+) -> Float[Array, "*shape"]:
     """Spikes where `x > 0`, with the derivative `slope / (1 + slope |x|)^2`; with `smooth`, `sigmoid(slope x)`."""
     return jax.nn.sigmoid(slope * x) if smooth else _surrogate(slope)(x)
 

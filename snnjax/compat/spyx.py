@@ -9,7 +9,6 @@ neurons, one that is not is drawn per neuron. `hidden_shape` is the shape of one
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -106,7 +105,7 @@ def _weights(weights: Array | None, shape: Shape, deviation: float, key: Key) ->
         return weights
     if key is None:
         raise InputError(
-            "a recurrent layer was given neither recurrent_w nor a key; without weights they are drawn. Give one of them."
+            "a recurrent layer was given neither recurrent_w nor a key; weights that are not given are drawn."
         )
     return deviation * jr.truncated_normal(key, -2.0, 2.0, 2 * _shape(shape))
 
@@ -135,7 +134,12 @@ def IF(hidden_shape: Shape, threshold: Any = 1.0, activation: AbstractSpike = _D
 
 
 def LIF(
-    hidden_shape: Shape, beta: Any = None, threshold: Any = 1.0, activation: AbstractSpike = _DEFAULT, *, key: Key = None
+    hidden_shape: Shape,
+    beta: Any = None,
+    threshold: Any = 1.0,
+    activation: AbstractSpike = _DEFAULT,
+    *,
+    key: Key = None,
 ) -> AbstractCell:
     """`z = H(v - threshold)`, `v = beta v + x - z threshold`."""
     decay = _decay(beta, "beta", hidden_shape, key)
@@ -197,7 +201,12 @@ def LI(layer_shape: Shape, beta: Any = 0.8) -> AbstractCell:
 
 
 def PSU_LIF(
-    hidden_shape: Shape, beta: Any = None, threshold: Any = 1.0, activation: AbstractSpike = _DEFAULT, *, key: Key = None
+    hidden_shape: Shape,
+    beta: Any = None,
+    threshold: Any = 1.0,
+    activation: AbstractSpike = _DEFAULT,
+    *,
+    key: Key = None,
 ) -> ParallelLIF:
     """`v = beta v + x`, `z = H(v - threshold)`, without a reset, by an associative scan."""
     return ParallelLIF(decay=_decay(beta, "beta", hidden_shape, key), threshold=threshold, surrogate=activation)

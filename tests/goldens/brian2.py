@@ -160,7 +160,9 @@ def _simulate(case: Case, simulation: Simulation) -> Arrays:
     states, zs = jax.jit(lambda xs, state: snn.unroll(cell, xs, state, record=record)[1])(inputs, state)
     steps, neurons = np.nonzero(np.asarray(zs))
     # A state is recorded where its step begins.
-    before = jax.tree.map(lambda s, first: np.concatenate([first[None], s])[:-1][::every], states, record(state, None)[0])
+    before = jax.tree.map(
+        lambda s, first: np.concatenate([first[None], s])[:-1][::every], states, record(state, None)[0]
+    )
     recorded = {f"state_{field}{end}": getattr(before, field) for field in before.__dataclass_fields__}
     return {
         f"t_ms{end}": np.arange(len(times)) * every * dt,

@@ -52,6 +52,10 @@ _SURROGATES = {
 }
 
 
+def _fields(name: str) -> dict[str, str]:
+    return _STATES.get(name, {"mem": "v"})
+
+
 def _spike_function(case: Case) -> Any:
     name = case.meta.get("surrogate", "superspike").split()[0].rstrip(":")
     return _SURROGATES.get(name, snnax.superspike_surrogate)(case.params["beta"])
@@ -78,8 +82,7 @@ def _neuron(case: Case, name: str) -> Arrays:
         return getattr(snnax, name)(**arguments)
 
     def states(state: Any, out: Any) -> Arrays:
-        fields = _STATES.get(name, {"mem": "v"})
-        return {"state_spike": out, **{f"state_{key}": getattr(state, field) for key, field in fields.items()}}
+        return {"state_spike": out, **{f"state_{key}": getattr(state, field) for key, field in _fields(name).items()}}
 
     found = trace(case, build, states, _recorded(case), output="spikes" if spiking else "out")
     if name == "SigmaDelta":  # the error is the input less the feedback of the step before
@@ -104,7 +107,7 @@ def _counter(case: Case) -> Arrays:
 def _srm(case: Case) -> Arrays:
     arrays = {name: jnp.asarray(value) for name, value in case.arrays.items()}
     weights, bias = arrays["W"], arrays["b"]
-    linear = eqx.nn.Linear(*weights.shape, key=jax.random.key(0))
+    linear = eqx.nn.Linear(weights.shape[0], weights.shape[1], key=jax.random.key(0))
     recorded = _recorded(case)
 
     @jax.value_and_grad
@@ -130,8 +133,8 @@ def _srm(case: Case) -> Arrays:
     return {"loss": value, **found, **{f"grad_{name}": array for name, array in gradient.items()}}
 
 
-def _network(case: Case, delayed: bool) -> Arrays:
-    """Layers `Linear, LIF, Linear, LIF, ...`, one after the other."""
+def _network(case: Case, name: str, delayed: bool) -> Arrays:
+    """Layers `Linear, neuron, Linear, neuron, ...`, one after the other."""
     arrays = {name: jnp.asarray(value) for name, value in case.arrays.items()}
     count = len(case.params["decay"])
     at = {"x": arrays["x"]}
@@ -144,8 +147,8 @@ def _network(case: Case, delayed: bool) -> Arrays:
             linear = eqx.nn.Linear(*arguments[f"W{i}"].shape[::-1], key=jax.random.key(0))
             values = (arguments[f"W{i}"], arguments[f"b{i}"])
             layers.append(eqx.tree_at(lambda m: (m.weight, m.bias), linear, values))
-            options = {"threshold": case.params["threshold"], "spike_fn": _spike_function(case)}
-            layers.append(snnax.LIF(arguments[f"decay{i}"], **options))
+            options = {**_arguments(case), "decay_constants": arguments[f"decay{i}"], "spike_fn": _spike_function(case)}
+            layers.append(getattr(snnax, name)(**options))
         if delayed:
             return snnax.Sequential(*layers, delay_per_layer=True)
         return snnax.CompoundLayer([snn.Probe(snn.as_cell(layer)) for layer in layers])
@@ -157,7 +160,8 @@ def _network(case: Case, delayed: bool) -> Arrays:
             if i % 2 == 0:
                 seen[f"state{i}_out"] = put_out
             else:
-                seen |= {f"state{i}_mem": inner.v, f"state{i}_syn": inner.i, f"state{i}_spike": put_out}
+                fields = {f"state{i}_{key}": getattr(inner, field) for key, field in _fields(name).items()}
+                seen |= {f"state{i}_spike": put_out, **fields}
         return seen
 
     @jax.jit
@@ -204,7 +208,8 @@ def run(case: Case) -> Arrays:
     if kind in ("maxpool1d", "maxpool2d"):
         return _pool(case, kind)
     if kind in ("sequential", "compound"):
-        return _network(case, delayed=kind == "sequential")
+        word = rest[0].rstrip("0123456789") if rest else "lif"
+        return _network(case, _NEURONS[word], delayed=kind == "sequential")
     if kind == "surrogate" and rest[0] in _SURROGATES:
         return curve(case, _SURROGATES[rest[0]](case.params["beta"]))
     if kind == "batchnorm_legacy":

@@ -1,7 +1,6 @@
 """Adaptation currents, sigma-delta, spike response, resonators, and the neurons that are parallel in time."""
 
 import jax.numpy as jnp
-import jax.random as jr
 
 import snnjax as snn
 
@@ -14,7 +13,6 @@ cells = {
     "AdLIF-euler": lambda: snn.AdLIF(
         tau=3.0, decay_w=snn.Interval(0.9, 0, 1), coupling=0.2, jump=0.3, threshold=0.3, symplectic=False, rest=-0.1
     ),
-    "parametric_lif": lambda: snn.parametric_lif(2.0, threshold=0.4, surrogate=snn.ATan()),
     "SigmaDelta": lambda: snn.SigmaDelta(
         tau_i=jnp.array(2.0), tau=jnp.array(4.0), tau_f=snn.Positive(3.0), threshold=jnp.array(0.5)
     ),
@@ -31,9 +29,6 @@ cells = {
     "ResonateAndFire": lambda: snn.ResonateAndFire(
         tau=jnp.array(8.0), omega=jnp.array(0.7), threshold=jnp.array(0.4), surrogate=snn.Gaussian()
     ),
-    "ResonateAndFire-membrane": lambda: snn.ResonateAndFire(
-        decay=snn.Interval(0.9, 0, 1), omega=0.7, threshold=0.5, reset=snn.NoReset(), input_to_membrane=True
-    ),
     "BalancedResonateAndFire": lambda: snn.BalancedResonateAndFire(
         omega=snn.Interval(3.0, 0, 10),
         offset=snn.Positive(0.5),
@@ -47,10 +42,6 @@ cells = {
     ),
     "SlidingParallelSpiking": lambda: snn.SlidingParallelSpiking(jnp.array([0.3, -0.4, 1.1]), jnp.array(0.2)),
     "ParallelLIF": lambda: snn.ParallelLIF(
-        tau=snn.Positive(4.0), threshold=jnp.array(0.8), rest=jnp.array(-0.2), normalise_input=False
+        tau=snn.Positive(4.0), threshold=jnp.array(0.3), rest=jnp.array(-0.2), normalise_input=True
     ),
-    "ParallelLIF-random": lambda: snn.ParallelLIF(tau=4.0, surrogate=snn.EscapeNoise(width=jnp.array(0.3))),
-}
-containers = {
-    "spiking_readout": lambda: snn.spiking_readout(4, 4, tau=jnp.array(3.0), threshold=0.1, key=jr.key(2)),
 }

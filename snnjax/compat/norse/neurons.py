@@ -27,7 +27,7 @@ from ..._surrogate import AbstractSurrogate
 from ..._synapse import BeforeDecay, ExponentialSynapse, HeardUndecayed, NextStep
 from ..._synapse.output import ConductanceOutput
 from ..._types import Key
-from .._common import Prepared, Unchecked
+from .._common import DetachedResetLast, Prepared, Unchecked
 from .parameters import (
     CobaLIFParameters,
     IAFParameters,
@@ -44,17 +44,8 @@ from .parameters import (
 from .threshold import surrogate
 
 
-class _DetachedResetLast(AbstractOrder):
-    """`ResetLast`, but no gradient flows through what a spike does."""
-
-    def __call__(self, model: Any, params: Any, state: Any, x: Any, key: Key) -> tuple[Any, Float[Array, "..."]]:
-        after = model.integrate(params, state, x)
-        z = model.fire(params, state, after, key)
-        return model.spiked(params, after, jax.lax.stop_gradient(z)), z
-
-
 def _order(recurrent: bool) -> AbstractOrder:
-    return _DetachedResetLast() if recurrent else ResetLast()
+    return DetachedResetLast() if recurrent else ResetLast()
 
 
 def _decay(rate: Any, dt: Any) -> Unchecked:

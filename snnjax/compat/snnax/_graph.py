@@ -1,6 +1,7 @@
 """Networks of snnax: layers connected by a graph."""
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import equinox as eqx
@@ -52,7 +53,7 @@ class GraphStructure(eqx.Module):
         input_connectivity: Sequence[Sequence[int]],
         final_layer_ids: Sequence[int] | None = None,
     ):
-        if all(isinstance(entry, int) for entry in input_layer_ids):
+        if all(isinstance(entry, Integral) for entry in input_layer_ids):
             _check_ids("input_layer_ids", input_layer_ids, num_layers)
             input_layer_ids = [[0] if layer in input_layer_ids else [] for layer in range(num_layers)]
         self.num_layers = num_layers
@@ -91,7 +92,7 @@ def _nested(name: str, given: Sequence[Any], num_layers: int) -> Ids:
 
 def _check_ids(name: str, ids: Sequence[int], below: int | None) -> None:
     for index in ids:
-        if not isinstance(index, int) or index < 0 or (below is not None and index >= below):
+        if not isinstance(index, Integral) or index < 0 or (below is not None and index >= below):
             accepted = "0 and above" if below is None else f"0 to {below - 1}"
             raise ValueError(f"{name} was given {index!r}; it takes whole numbers {accepted}. Count layers from 0.")
 
