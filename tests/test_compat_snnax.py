@@ -242,7 +242,7 @@ def test_constants_per_neuron_in_an_array():
 
 
 def test_wrong_numbers_of_constants():
-    with pytest.raises(ValueError, match=r"LIF.decay_constants was given \[0.9\], which is 1 constants; it takes 2"):
+    with pytest.raises(ValueError, match=r"LIF.decay_constants was given \[0.9\], of length 1; it takes 2 constants"):
         snnax.LIF([0.9])
     with pytest.raises(ValueError, match="takes 1 or 2"):
         snnax.IAF([0.9, 0.8, 0.7])

@@ -28,3 +28,15 @@ from .nonlinear import GifRef as GifRef
 from .nonlinear import Izhikevich as Izhikevich
 from .nonlinear import IzhikevichRef as IzhikevichRef
 from .nonlinear import QuaIF as QuaIF
+from .synapses import AMPA as AMPA
+from .synapses import COBA as COBA
+from .synapses import CUBA as CUBA
+from .synapses import STD as STD
+from .synapses import STP as STP
+from .synapses import Alpha as Alpha
+from .synapses import BioNMDA as BioNMDA
+from .synapses import DualExpon as DualExpon
+from .synapses import Expon as Expon
+from .synapses import GABAa as GABAa
+from .synapses import MgBlock as MgBlock
+from .synapses import Synapse as Synapse

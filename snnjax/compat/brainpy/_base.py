@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ..._cell import AbstractCell
+from ..._errors import InputError
 from ..._misc import cast, resting, starting
 from ..._neuron import AbstractNeuron
 from ..._parameter import Param, as_parameter, parameter
@@ -19,6 +20,25 @@ from ..._types import Key
 from .surrogate import InvSquareGrad
 
 Size = int | Sequence[int]
+
+
+def shape_of(in_size: Size) -> tuple[int, ...]:
+    """The shape of the state of one example."""
+    return (in_size,) if isinstance(in_size, int) else tuple(in_size)
+
+
+def zeros_of(owner: Any, x: Any, batch_size: int | None) -> Float[Array, "..."]:
+    """Zeros of the shape of one example or of a batch, in the dtype of `x` (JAX's default without one)."""
+    shape = shape_of(owner.in_size)
+    if x is None:
+        batch = () if batch_size is None else (batch_size,)
+        return jnp.zeros(batch + shape, jnp.result_type(float))
+    if tuple(x.shape) != shape:
+        raise InputError(
+            f"{type(owner).__name__}(in_size={owner.in_size}) was given an input of shape {tuple(x.shape)}; it takes "
+            f"one step of one example. A batch is `jax.vmap` over `unroll`."
+        )
+    return resting(x)
 
 
 class Neuron(AbstractCell):
@@ -72,19 +92,11 @@ class Neuron(AbstractCell):
     @property
     def varshape(self) -> tuple[int, ...]:
         """The shape of the state of one example."""
-        return (self.in_size,) if isinstance(self.in_size, int) else tuple(self.in_size)
+        return shape_of(self.in_size)
 
     def zeros(self, x: Any = None, batch_size: int | None = None) -> Float[Array, "..."]:
         """Zeros of the shape of one example or of a batch, in the dtype of `x` (JAX's default without one)."""
-        if x is not None:
-            if tuple(x.shape) != self.varshape:
-                raise ValueError(
-                    f"{type(self).__name__}(in_size={self.in_size}) was given an input of shape {tuple(x.shape)}; it "
-                    f"takes one step of one example. A batch is `jax.vmap` over `unroll`."
-                )
-            return resting(x)
-        batch = () if batch_size is None else (batch_size,)
-        return jnp.zeros(batch + self.varshape, jnp.result_type(float))
+        return zeros_of(self, x, batch_size)
 
     @abc.abstractmethod
     def get_spike(self, state: Any) -> Float[Array, "..."]:

@@ -60,14 +60,17 @@ def _trained(value: Any, shape: Shape | None) -> Any:
     return array if shape is None else jnp.broadcast_to(array, _shape(shape))
 
 
+def _is_several(given: Any) -> bool:
+    return isinstance(given, list | tuple) or (not isinstance(given, AbstractParameter) and jnp.ndim(given) > 0)
+
+
 def constants(given: Any, name: str, count: tuple[int, ...], shape: Shape | None) -> list[Any]:
     """The constants on axis 0 of what was given, each of them trained. A bare number is one constant."""
-    is_several = isinstance(given, list | tuple) or (not isinstance(given, AbstractParameter) and jnp.ndim(given) > 0)
-    parts = list(given) if is_several else [given]
+    parts = list(given) if _is_several(given) else [given]
     if len(parts) not in count:
         raise ValueError(
-            f"{name} was given {given}, which is {len(parts)} constants; it takes {' or '.join(map(str, count))}, on "
-            f"axis 0. For one constant per neuron give the others as further axes, or `shape`."
+            f"{name} was given {given}, of length {len(parts)}; it takes {' or '.join(map(str, count))} constants on "
+            f"axis 0. For one of them per neuron give it a further axis, as in shape (1, neurons), or give `shape`."
         )
     return [_trained(part, shape) for part in parts]
 
@@ -84,9 +87,8 @@ def decays(given: Any, name: str, count: tuple[int, ...], shape: Shape | None) -
 
 def leaks(given: Any, shape: Shape | None) -> Any:
     """One constant leak, alone or in a list of one; or one per neuron."""
-    given = jnp.asarray(given) if isinstance(given, list | tuple) else given
-    is_alone = not isinstance(given, AbstractParameter) and jnp.shape(given) == (1,)
-    return _trained(given[0] if is_alone else given, shape)
+    alone = _is_several(given) and len(given) == 1
+    return _trained(given[0] if alone and not _is_several(given[0]) else given, shape)
 
 
 def cut_reset(reset: AbstractReset, stop_reset_grad: bool) -> AbstractReset:
