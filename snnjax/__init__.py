@@ -42,6 +42,7 @@ from ._neuron import LIF as LIF
 from ._neuron import AbstractNeuron as AbstractNeuron
 from ._neuron import CubaLIF as CubaLIF
 from ._neuron import Refractory as Refractory
+from ._neuron import RefractoryState as RefractoryState
 from ._order import AbstractOrder as AbstractOrder
 from ._order import FireFirst as FireFirst
 from ._order import ResetFirst as ResetFirst

@@ -103,10 +103,10 @@ def relative_growth(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """
     z = jnp.minimum(z, jnp.full_like(z, 60.0))
     small = jnp.abs(z) < 1e-2
-    # The quotient is not evaluated near zero: its gradient there would be NaN even though it is not chosen.
-    safe = jnp.where(small, jnp.ones_like(z), z)
-    series = 1 + z / 2 * (1 + z / 3 * (1 + z / 4 * (1 + z / 5 * (1 + z / 6 * (1 + z / 7)))))
-    return jnp.where(small, series, jnp.expm1(safe) / safe)
+    # Neither form is evaluated where the other one holds: a gradient that is not chosen must not be NaN.
+    near, far = jnp.where(small, z, jnp.zeros_like(z)), jnp.where(small, jnp.ones_like(z), z)
+    series = 1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5 * (1 + near / 6 * (1 + near / 7)))))
+    return jnp.where(small, series, jnp.expm1(far) / far)
 
 
 class Relaxing(eqx.Module):

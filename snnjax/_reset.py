@@ -123,4 +123,6 @@ class Floor(AbstractReset):
 
     def apply(self, v: Float[Array, "..."], z: Float[Array, "..."], threshold: Param) -> Float[Array, "..."]:
         after = self.reset(v, z, threshold)
-        return jnp.maximum(after, jnp.broadcast_to(cast(self.floor, v.dtype), v.shape))
+        floor = jnp.broadcast_to(jnp.asarray(cast(self.floor, v.dtype), v.dtype), v.shape)
+        # Not `maximum`, which has half of a gradient at the floor itself.
+        return jnp.where(after > floor, after, floor)

@@ -1,5 +1,6 @@
 """A model as a StableHLO artifact, that runs without snnjax."""
 
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,8 @@ def stablehlo(
 
     **Returns:** the artifact, to be written to a file as it is.
 
-    Raises an `InputError` for a number of steps below 1, and whatever `unroll` raises for inputs of this shape.
+    Raises an `InputError` for a number of steps below 1, an `ImportError` without the extra `export`, and whatever
+    `unroll` raises for inputs of this shape.
 
     ```python
     import jax
@@ -48,6 +50,8 @@ def stablehlo(
     assert zs.shape == (2, 10, 3)
     ```
     """
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise ImportError("stablehlo needs flatbuffers to write the artifact. Install it: pip install 'snnjax[export]'.")
     if steps < 1:
         raise InputError(f"stablehlo was given {steps} steps; it takes at least 1. A sequence has a fixed length.")
     model = eqx.nn.inference_mode(model)

@@ -26,9 +26,11 @@ jax.config.update("jax_enable_x64", True)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What shares compiled programs runs in one process: the laws of a model, and the tests of any other file."""
+    """What shares compiled programs runs in one process: the laws of a model, and the tests of most other files."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path.stem == "test_goldens":  # nothing is shared
+            continue
         is_law = item.path.stem == "test_laws"
         item.add_marker(pytest.mark.xdist_group(str(parameters.get("name", "laws")) if is_law else item.path.stem))
 

@@ -219,6 +219,8 @@ def test_init_fn_makes_the_first_membrane(name):
     state = layer.init_state(jnp.zeros((2, N), jnp.float32), key=jr.key(3))
     assert state.v.dtype == jnp.float32
     np.testing.assert_array_equal(state.v, jr.uniform(jr.key(3), (2, N)).astype(jnp.float32))
+    probed = snn.probe(layer).init_state(jnp.zeros((2, N), jnp.float32), key=jr.key(3))
+    np.testing.assert_array_equal(probed.state.v, state.v)
     wrong = LAYERS_WITH_SHAPE[name](init_fn=lambda shape, key: jnp.zeros(7))
     with pytest.raises(snn.InputError, match=r"array of shape \(7,\)"):
         wrong.init_state(jnp.zeros(N))

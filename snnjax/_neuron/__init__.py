@@ -15,3 +15,4 @@ from .readout import LI as LI
 from .readout import LIState as LIState
 from .readout import li as li
 from .refractory import Refractory as Refractory
+from .refractory import RefractoryState as RefractoryState

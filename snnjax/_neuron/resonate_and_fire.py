@@ -95,8 +95,9 @@ class ResonateAndFire(AbstractNeuron[ResonateAndFireState]):
     fire = fire_membrane
 
     def spiked(self, state: ResonateAndFireState, z: Float[Array, "*shape"]) -> ResonateAndFireState:
-        threshold = cast(self.threshold, state.v.dtype)
-        v = threshold + self.reset(state.v - threshold, z, self.threshold)
+        distance = state.v - cast(self.threshold, state.v.dtype)
+        # The change is added, so that a membrane without a spike is not rounded to the digits of the threshold.
+        v = state.v + (self.reset(distance, z, self.threshold) - distance)
         return ResonateAndFireState(u=self.reset(state.u, z, 0.0), v=v)
 
 

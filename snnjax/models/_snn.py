@@ -45,8 +45,8 @@ class SNN(eqx.Module):
     - `key`: a PRNG key for the weights.
 
     Call it with one input `(input_size,)` or a batch `(batch, input_size)`: rates `(output_size,)` or
-    `(batch, output_size)` in [0, 1]. `network` is a cell, for `unroll`, probes and recordings. Raises a `ValueError` for
-    sizes below 1, and for inputs of another size.
+    `(batch, output_size)` in [0, 1]. `network` is a cell, for `unroll`, probes and recordings. Raises a `ValueError`
+    for sizes below 1, and for inputs of another size.
 
     ```python
     import jax

@@ -37,7 +37,7 @@ def _cell(case: Case, word: str, recurrent: bool) -> Any:
     """The cell, beginning where the recording does: at zero."""
     dt, params = case.meta["dt"], case.params
     if word == "izhikevich":
-        behavior = norse.behaviors[case.behaviour.split(".")[2]]
+        behavior = norse.behaviors[case.behaviour.split(".")[2].removesuffix("_rec")]
         behavior = eqx.tree_at(lambda b: b.p, behavior, _parameters(norse.IzhikevichParameters, params))
         return norse.IzhikevichCell(behavior, dt)
     detach = {"detach_reset": True} if recurrent and word in ("lif", "lsnn", "lif_refrac") else {}
@@ -48,6 +48,9 @@ def _cell(case: Case, word: str, recurrent: bool) -> Any:
     if word not in _CELLS:
         raise Unsupported(case.behaviour)
     make, kind = _CELLS[word]
+    if word == "lif_box":
+        subtracts = "subtract" in str(params.get("reset_method", "")) or "subtract" in case.behaviour
+        params = {**params, "reset_method": "subtract" if subtracts else "value"}
     p = _parameters(kind, params)
     cell = make(p) if word == "iaf" else make(p, dt, **detach)
     if isinstance(cell, snn.Sequential):
@@ -58,14 +61,18 @@ def _cell(case: Case, word: str, recurrent: bool) -> Any:
     return Prepared(cell, {"v": 0.0})
 
 
-def _variables(case: Case, state: Any) -> Arrays:
+def _variables(case: Case, word: str, state: Any) -> Arrays:
     """The variables of a state of a cell, by the library's names."""
+    if word == "lif_refrac":
+        return {"lif_v": state.lif.v, "lif_i": state.lif.i, "rho": state.rho}
     found: Arrays = {}
     for part in jax.tree.leaves(state, is_leaf=lambda s: hasattr(s, "__dataclass_fields__")):
         if part is not None:
             found |= {name: getattr(part, name) for name in part.__dataclass_fields__}
     if "beta" in case.params:
         found["b"] = case.params["v_th"] + case.params["beta"] * found["a"]
+    if word == "lif_adex":
+        found["a"] = found["w"]
     if "g_excitatory" in found:
         found |= {"g_e": found["g_excitatory"], "g_i": found["g_inhibitory"]}
     return found
@@ -75,9 +82,7 @@ def _feed_forward(case: Case, word: str) -> Arrays:
     cell = _cell(case, word, recurrent=False)
 
     def states(state: Any, out: Any) -> Arrays:
-        if word == "lif_refrac":
-            return {"state_lif_v": state.lif.v, "state_lif_i": state.lif.i, "state_rho": state.rho}
-        return {f"state_{name}": value for name, value in _variables(case, state).items()}
+        return {f"state_{name}": value for name, value in _variables(case, word, state).items()}
 
     output = "out" if "out" in case.arrays else "spikes"
     return trace(case, lambda _: cell, states, scale=case.params["amp"], base=case.params["base"], output=output)
@@ -93,8 +98,8 @@ def _recurrent(case: Case, word: str) -> Arrays:
 
         def record(state: Any, out: Any) -> Arrays:
             inner = state[1].cell
-            found = {f"state_{name}": value for name, value in _variables(case, inner).items()}
-            return {**found, "state_z": out, "spikes": out}
+            found = {f"state_{name}": value for name, value in _variables(case, word, inner).items()}
+            return {**found, "state_z": out, "state_lif_z": out, "spikes": out}
 
         seen = jax.vmap(lambda xs: snn.unroll(cell, xs, record=record)[1], in_axes=1, out_axes=1)(arguments["x"])
         return jnp.sum(jnp.asarray(case.arrays["loss_w"]) * seen["spikes"]), seen
@@ -122,6 +127,6 @@ def run(case: Case) -> Arrays:
         return _encoder(case, rest[0])
     if kind == "threshold":
         return curve(case, norse.surrogate(case.params["method"], case.params["alpha"]))
-    if kind.endswith("_rec"):
+    if "W_rec" in case.arrays:
         return _recurrent(case, kind.removesuffix("_rec"))
     return _feed_forward(case, kind.removesuffix("_ff"))

@@ -25,6 +25,13 @@ _NODES = {
     "eif": spikingjelly.EIFNode,
     "izhikevich": spikingjelly.IzhikevichNode,
 }
+_OTHERWISE = {
+    "halfthresholdif": "half_threshold_if",
+    "cuba_lif": "cubalif",
+    "parametric_lif": "plif",
+    "masked_psn": "maskedpsn",
+    "sliding_psn": "slidingpsn",
+}
 _PARALLEL = {
     "psn": spikingjelly.PSN,
     "maskedpsn": spikingjelly.MaskedPSN,
@@ -82,16 +89,21 @@ def _parallel(case: Case, kind: str) -> Arrays:
 
 def _encoding(case: Case, name: str) -> Arrays:
     x = jnp.asarray(case.arrays["x"])
-    if name == "latency":
-        return {"spikes": encoding.latency(x, **case.params)}
-    if name in ("weighted_phase", "weightedphase"):
-        return {"spikes": encoding.weighted_phase(x, **case.params)}
-    raise Unsupported(case.behaviour)
+    encoders = {
+        "latency": encoding.latency,
+        "weightedphase": encoding.weighted_phase,
+        "periodic": encoding.periodic,
+    }
+    name = name.replace("_", "").lower().removesuffix("encoder")
+    if name not in encoders:
+        raise Unsupported(case.behaviour)
+    return {"spikes": encoders[name](x, **case.params)}
 
 
 def run(case: Case) -> Arrays:
     """What the library's file holds, computed by `snnjax.compat.spikingjelly`."""
     kind, *rest = case.behaviour.split(".")[1:]
+    kind = _OTHERWISE.get(kind.lower(), kind)
     if kind in _NODES:
         return _node(case, kind)
     if kind in _PARALLEL:

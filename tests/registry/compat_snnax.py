@@ -47,5 +47,5 @@ containers = {
         _linear(2), decay_constants=[0.6, 0.7], threshold=0.3, reset_val=0.6, stop_reset_grad=False
     ),
     "snnax.StatefulModel-Recurrent": _feedback,
-    "snnax.Sequential-delayed": _delayed,
+    "snnax.Sequential-Delay": _delayed,
 }

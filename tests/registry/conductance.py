@@ -14,7 +14,7 @@ cells = {
     "MorrisLecar": lambda: snn.MorrisLecar(
         calcium_width=jnp.array(18.0),
         capacitance=snn.Positive(2.0),
-        threshold=-60.0,
+        threshold=-60.5,
         dt=0.5,
         integrator=snn.RungeKutta4(),
     ),

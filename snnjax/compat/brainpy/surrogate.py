@@ -2,7 +2,8 @@
 
 import math
 
-from ..._surrogate import AbstractSurrogate, ATan, Gaussian, StraightThrough, SuperSpike, Triangle
+from ..._surrogate import AbstractSurrogate, Gaussian, StraightThrough, SuperSpike, Triangle
+from ..._surrogate import ATan as _ATan
 from ..._surrogate import Sigmoid as _Sigmoid
 from ..._surrogate.boxcar import Boxcar
 from ..._surrogate.damped import Damped
@@ -39,7 +40,7 @@ def SoftSign(alpha: float = 1.0) -> AbstractSurrogate:
 
 def Arctan(alpha: float = 1.0) -> AbstractSurrogate:
     """Derivative `alpha / 2 / (1 + (pi alpha x / 2)^2)`."""
-    return ATan(alpha, inclusive=True)
+    return _ATan(alpha, inclusive=True)
 
 
 def NonzeroSignLog(alpha: float = 1.0) -> AbstractSurrogate:
@@ -114,4 +115,4 @@ def SlayerGrad(alpha: float = 1.0) -> AbstractSurrogate:
 
 # The names that the library's own documentation uses for two of them.
 SigmoidGrad = Sigmoid
-ATanGrad = Arctan
+ATan = Arctan

@@ -188,17 +188,22 @@ def LIBoxCell(p: LIBoxParameters = LIBoxParameters(), dt: Any = 0.001) -> _LI:
     return _LI(decay=_decay(p.tau_mem_inv, dt), rest=p.v_leak, normalise_input=True)
 
 
-def IAFCell(p: IAFParameters = IAFParameters()) -> _IF:
-    """`v = v + x`, reset to `v_reset`. There is no leak, and so no `dt`."""
-    return _IF(threshold=p.v_th, **_firing(p))
+def IAFCell(p: IAFParameters = IAFParameters()) -> Prepared:
+    """`v = v + x`, reset to `v_reset`, where it starts. There is no leak, and so no `dt`."""
+    return Prepared(_IF(threshold=p.v_th, **_firing(p)), {"v": p.v_reset})
 
 
-def CobaLIFCell(p: CobaLIFParameters = CobaLIFParameters(), dt: Any = 0.001) -> CobaLIF:
-    """Conductances that a signed input raises; forward Euler.
+def _signs(x: Float[Array, "*shape"]) -> Float[Array, "2 *shape"]:
+    """The two signs of an input apart; an input of zero has no gradient there, to either."""
+    return jax.nn.relu(jnp.stack([x, -x]))
+
+
+def CobaLIFCell(p: CobaLIFParameters = CobaLIFParameters(), dt: Any = 0.001) -> Sequential:
+    """Conductances that a signed input raises; forward Euler. The membrane starts at 0.
 
     The recurrent step of the library forgets its input; this is its feed-forward one.
     """
-    return CobaLIF(
+    neuron = CobaLIF(
         tau=1 / (p.c_m_inv * p.g_l),
         decay_excitatory=_decay(p.tau_syn_exc_inv, dt),
         decay_inhibitory=_decay(p.tau_syn_inh_inv, dt),
@@ -209,9 +214,11 @@ def CobaLIFCell(p: CobaLIFParameters = CobaLIFParameters(), dt: Any = 0.001) -> 
         threshold=p.v_thresh,
         dt=dt,
         arrival=BeforeDecay(),
+        separate=True,
         integrator=Euler(),
         **_firing(p),
     )
+    return Sequential(_signs, Prepared(neuron, {"v": 0.0}))
 
 
 def IzhikevichCell(spiking_method: IzhikevichSpikingBehavior, dt: Any = 0.001) -> AbstractCell:

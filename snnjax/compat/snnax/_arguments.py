@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from ..._cell import AbstractCell
 from ..._errors import InputError
@@ -20,6 +20,9 @@ Constants = Param | Sequence[Any]
 Shape = int | Sequence[int]
 
 
+_MEMBRANE = jax.tree_util.GetAttrKey("v")
+
+
 class Initialised(AbstractCell):
     """A cell whose membrane starts at `init_fn(shape, key)`."""
 
@@ -27,14 +30,18 @@ class Initialised(AbstractCell):
     init_fn: Callable
 
     def init_state(self, x: Any, *, key: Key = None) -> PyTree:
-        state = self.cell.init_state(x, key=key)
-        start = jnp.asarray(self.init_fn(state.v.shape, key))
-        if start.shape not in ((), state.v.shape):
+        start = jnp.asarray(self.init_fn(x.shape, key))
+        if start.shape not in ((), x.shape):
             raise InputError(
-                f"init_fn returned an array of shape {start.shape} for a layer of shape {state.v.shape}; it takes "
+                f"init_fn returned an array of shape {start.shape} for a layer of shape {x.shape}; it takes "
                 f"`(shape, key)` and returns an array of that shape."
             )
-        return eqx.tree_at(lambda s: s.v, state, jnp.zeros_like(state.v) + start.astype(state.v.dtype))
+
+        def begun(path: Any, leaf: Array) -> Array:
+            return jnp.zeros_like(leaf) + start.astype(leaf.dtype) if path[-1] == _MEMBRANE else leaf
+
+        # By name, not by place: a probe may lie around the neuron's own state.
+        return jax.tree.map_with_path(begun, self.cell.init_state(x, key=key))
 
     def __call__(self, state: PyTree, x: Any, *, key: Key = None) -> tuple[PyTree, Any]:
         return self.cell(state, x, key=key)

@@ -201,9 +201,9 @@ class StatefulModel(AbstractSequenceCell[GraphState]):
         graph = self.graph_structure
         heard = [self._expected(i, inputs, asked | {layer}) for i in graph.input_connectivity[layer]]
         heard = [part for part in heard if part is not None] + [inputs[i] for i in graph.input_layer_ids[layer]]
-        return (
-            eqx.filter_eval_shape(lambda h: first_output(self.layers[layer], self._joined(h)), heard) if heard else None
-        )
+        if not heard:
+            return None
+        return eqx.filter_eval_shape(lambda parts: first_output(self.layers[layer], self._joined(parts)), heard)
 
     def init_state(self, x: Any, *, key: Key = None) -> GraphState:
         # From zeros: of the data, only shapes may reach a state. Built from the data, so that sharding is carried.
@@ -221,9 +221,10 @@ class StatefulModel(AbstractSequenceCell[GraphState]):
                 now.append(step_output(as_cell(layer), states[-1], heard))
             if before[index] is not None and jnp.shape(now[-1]) != before[index].shape:
                 raise InputError(_UNKNOWN.format(index, before[index].shape, jnp.shape(now[-1])))
-            if self._is_kept(index):
-                start = first_output(layer, heard) if self.delay_per_layer else now[-1]
-                before[index] = start if self.delay_per_layer else jax.tree.map(jnp.zeros_like, start)
+            if self.delay_per_layer:
+                before[index] = first_output(layer, heard)
+            elif self._is_kept(index):
+                before[index] = jax.tree.map(jnp.zeros_like, now[-1])
         return GraphState(layers=tuple(states), outs=tuple(before))
 
     def _silence(self, layer: int, inputs: list) -> Any:

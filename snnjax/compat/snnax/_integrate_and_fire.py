@@ -56,7 +56,6 @@ class LeakingCubaIF(AbstractNeuron[CubaLIFState]):
     threshold: Param = parameter(1.0)
     surrogate: AbstractSpike = DEFAULT_SPIKE
     reset: AbstractReset = ZeroReset()
-    arrival: AbstractArrival = NextStep()
     order: AbstractOrder = ResetLast()
 
     # What the core's equations read besides.
@@ -66,6 +65,7 @@ class LeakingCubaIF(AbstractNeuron[CubaLIFState]):
     rest: ClassVar[float] = 0.0
     normalise_input: ClassVar[bool] = True
     normalise_current: ClassVar[bool] = True
+    arrival: ClassVar[AbstractArrival] = NextStep()
 
     def __check_init__(self) -> None:
         check_finite(self, "leak", "threshold")

@@ -49,7 +49,7 @@ def rate_conv(data: Data, *, key: Key = None) -> Float[Array, "*shape"]:
 
 
 def rate(
-    data: Data,
+    data: Float[Array | np.ndarray, "..."],
     num_steps: int = False,
     gain: float | int = 1,
     offset: float | int = 0,
@@ -57,7 +57,7 @@ def rate(
     time_var_input: bool = False,
     *,
     key: Key = None,
-) -> Float[Array, "time *shape"]:
+) -> Float[Array, "..."]:
     """Spikes with probability `gain * data + offset`, cut to [0, 1], in each of `num_steps` steps from the first on.
 
     `time_var_input`: `data` has time in front already, and is drawn as it is, behind `first_spike_time` empty steps.

@@ -207,7 +207,7 @@ def _spike_times(count: int, zs: _Values) -> Float[Array, "count batch classes"]
 def _spike_times_jvp(count: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
     """More of a spike is an earlier spike: the derivative is -1 at its step. A step named twice has the last one's."""
     times = _spike_times(count, *primals)
-    again = jnp.stack([jnp.any(times[i + 1 :] == times[i], axis=0) for i in range(count)])
+    again = jnp.stack([jnp.any(times[i + 1 :] == times[i : i + 1], axis=0) for i in range(count)])
     return times, jnp.where(again, 0, -jnp.take_along_axis(tangents[0], times.astype(jnp.int32), axis=0))
 
 

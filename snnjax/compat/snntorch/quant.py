@@ -22,7 +22,7 @@ class StateQuant(eqx.Module):
         return nearest + (v - jax.lax.stop_gradient(v))  # adds zero, and the gradient of v
 
 
-def _gaps(start: float, stop: float, ratios: np.ndarray) -> np.ndarray:
+def _gaps(start: float | int, stop: float | int, ratios: np.ndarray) -> np.ndarray:
     """`start`, and the points towards `stop` whose distances have the given ratios."""
     return start + np.concatenate([[0.0], np.cumsum(ratios)]) * (stop - start) / max(ratios.sum(), 1e-30)
 

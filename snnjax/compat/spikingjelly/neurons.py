@@ -1,7 +1,7 @@
 """SpikingJelly's neurons, by their names there: charge, fire, reset in one step, with `dt = 1`.
 
 `v_reset` is a number for a hard reset to it, or None for a soft one; it is also where the membrane starts and, in the
-leaky ones, what it decays to. `detach_reset` cuts the gradient through what a spike does. `step_mode`, `backend` and
+leaky ones, what it decays to. `detach_reset` cuts the gradient through the spike in the reset of the membrane. `step_mode`, `backend` and
 `store_v_seq` have no counterpart: `unroll` runs and records.
 """
 
@@ -19,11 +19,10 @@ from ..._neuron.exponential_integrate_and_fire import ExpIF
 from ..._neuron.parallel_spiking import MaskedParallelSpiking, ParallelSpiking, SlidingParallelSpiking
 from ..._neuron.parametric import parametric_lif
 from ..._neuron.quadratic import QIF
-from ..._order import ResetLast
 from ..._reset import NoReset, SubtractReset, ValueReset
 from ..._surrogate import AbstractSpike, StraightThrough
 from ..._types import Key
-from .._common import DetachedResetLast, Prepared
+from .._common import Prepared
 from .surrogate import ATan, Rect, Sigmoid
 
 _SIGMOID = Sigmoid()
@@ -33,8 +32,7 @@ def _firing(v_threshold: Any, v_reset: Any, surrogate_function: AbstractSpike, d
     return {
         "threshold": v_threshold,
         "surrogate": surrogate_function,
-        "reset": SubtractReset() if v_reset is None else ValueReset(v_reset),
-        "order": DetachedResetLast() if detach_reset else ResetLast(),
+        "reset": SubtractReset(detach_reset) if v_reset is None else ValueReset(v_reset, detach_reset),
     }
 
 
