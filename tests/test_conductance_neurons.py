@@ -1,6 +1,7 @@
 """Conductance-based neurons, and the integrators: closed forms, published numbers, orders of convergence."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -383,6 +384,7 @@ def test_wrong_constants_are_refused(neuron):
 
 
 def test_substeps_must_be_a_number_of_steps(unchecked):
-    for substeps in (0, 2.0):
+    wrong: tuple[Any, ...] = (0, 2.0)
+    for substeps in wrong:
         with pytest.raises(ValueError, match="substeps was given"):
             snn.Euler(substeps=substeps)

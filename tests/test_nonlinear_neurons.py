@@ -395,8 +395,3 @@ def test_function_and_module_are_one(function, module):
 def test_wrong_constants_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
-
-
-def test_integer_inputs_are_refused():
-    with pytest.raises(snn.InputError, match="int"):
-        snn.unroll(snn.AdEx(), jnp.ones(3, int))

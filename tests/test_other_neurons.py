@@ -366,7 +366,6 @@ def test_pure_functions_are_the_step(name, neuron):
         (lambda: snn.SigmaDelta(decay_f=0.5, tau_f=3.0), "SigmaDelta was given both tau_f and decay_f"),
         (lambda: snn.SignedSigmaDelta(0.0), "SignedSigmaDelta.quantum was given 0.0; it takes finite values above 0"),
         (lambda: snn.SpikeResponse(tau_q=-1.0), "SpikeResponse.tau_q was given -1.0"),
-        (lambda: snn.ResonateAndFire(tau=0.0), "ResonateAndFire.tau was given 0.0"),
         (
             lambda: snn.BalancedResonateAndFire(omega=100.0),
             "omega was given 100.0 with dt=0.01; it takes values from 0",

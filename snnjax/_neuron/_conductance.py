@@ -23,12 +23,12 @@ _LARGEST = 30.0
 
 def exponential(u: Variable) -> Variable:
     """`exp(u)`, held at `exp(30)`, so that no voltage overflows it."""
-    return jnp.exp(jnp.minimum(u, jnp.full_like(u, _LARGEST)))
+    return jnp.exp(jnp.where(u > _LARGEST, _LARGEST, u))
 
 
 def linoid(u: Variable) -> Variable:
     """`u / (1 - exp(-u))`, which is 1 at zero."""
-    return 1 / relative_growth(jnp.minimum(-u, jnp.full_like(u, _LARGEST)))
+    return 1 / relative_growth(jnp.where(u < -_LARGEST, _LARGEST, -u))
 
 
 def bounded_cosh(u: Variable) -> Variable:
@@ -60,9 +60,15 @@ def membrane(params: Params, v: Variable, x: Variable, **conductances: Variable)
     return current / capacitance, total / capacitance
 
 
+def _within(low: Any, value: Variable, high: Any) -> Variable:
+    """The value, or the edge that it has passed; a value that is held at an edge has no gradient."""
+    low, high = (jnp.broadcast_to(jnp.asarray(edge, value.dtype), value.shape) for edge in (low, high))
+    return jax.lax.clamp(jax.lax.stop_gradient(low), value, jax.lax.stop_gradient(high))
+
+
 def _opened(state: Any) -> Any:
     """The state with every gate between closed and open."""
-    gates = jax.tree.map(lambda gate: jnp.clip(gate, 0, 1), state)
+    gates = jax.tree.map(lambda gate: _within(0, gate, 1), state)
     return eqx.tree_at(lambda s: s.v, gates, state.v)
 
 
@@ -77,11 +83,12 @@ def moved(
     """
     x = as_current(x, state.v)
     after = _opened(params.integrator(Relaxing(lambda s: rates(params, _opened(s), x)), state, params.dt))
-    low = high = state.v
     shifted = cast(params.leak_reversal, x.dtype) + x / cast(params.leak_conductance, x.dtype)
-    for edge in (shifted, *(cast(getattr(params, f"{name}_reversal"), x.dtype) for name in channels)):
-        low, high = jnp.minimum(low, edge), jnp.maximum(high, edge)
-    return eqx.tree_at(lambda s: s.v, after, jnp.clip(after.v, low, high))
+    low, high = jnp.minimum(state.v, shifted), jnp.maximum(state.v, shifted)
+    for name in channels:
+        reversal = cast(getattr(params, f"{name}_reversal"), x.dtype)
+        low, high = jnp.minimum(low, reversal), jnp.maximum(high, reversal)
+    return eqx.tree_at(lambda s: s.v, after, _within(low, after.v, high))
 
 
 def fire_crossing(self: Any, before: Any, state: Any, key: Key) -> Float[Array, "..."]:

@@ -66,7 +66,7 @@ class AdLIF(AbstractNeuron[AdLIFState]):
 
     neuron = snn.AdLIF(threshold=10.0)                         # silent: look at the membrane
     _, vs = snn.unroll(neuron, jnp.ones(200), record=lambda state, z: state.v)
-    assert vs.min() < 0.05 < 0.5 < vs.max()                    # it overshoots, and rings
+    assert vs.max() > 0.3 and vs.min() < 0.0                   # it overshoots 1 / (1 + coupling), and rings
     ```
 
     Source: M. Baronig, R. Ferrand, S. Sabathiel and R. Legenstein, Advancing spatio-temporal processing through

@@ -1,7 +1,7 @@
 """Parallel spiking neurons: no reset, and trained weights over time in place of a membrane that decays."""
 
 import abc
-from typing import Any, TypeVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,8 +15,6 @@ from .._parameter import AbstractParameter, Param, as_parameter, concrete, param
 from .._surrogate import AbstractSpike, SuperSpike
 from .._types import Key, Keys
 from .parallel_lif import fire_all
-
-_Value = TypeVar("_Value")
 
 
 def _shape(value: Param) -> tuple[int, ...]:
@@ -98,7 +96,12 @@ class _AbstractParallelSpiking(AbstractSequenceCell[ParallelSpikingState]):
         dtype, time = state.inputs.dtype, xs.shape[0]
         weight = cast(self.weight, dtype)
         steps = weight.shape[0]
-        state = _refuse_more(state, state.step + time > steps, type(self).__name__, steps)
+        state = eqx.error_if(
+            state,
+            state.step + time > steps,
+            f"{type(self).__name__} was given more than {steps} steps since its first; it takes at most {steps}, because "
+            f"it has weights for so many. Begin with a new state, or use SlidingParallelSpiking.",
+        )
         first = state.step.astype(int)
         inputs = jax.lax.dynamic_update_slice_in_dim(state.inputs, as_current(xs, state.inputs), first, 0)
         weight = self.mask(dtype) * weight
@@ -113,15 +116,6 @@ class _AbstractParallelSpiking(AbstractSequenceCell[ParallelSpikingState]):
         )
         after = ParallelSpikingState(inputs=inputs, step=counts[-1])
         return after, zs.astype(xs.dtype), ParallelSpikingState(inputs=seen, step=counts)
-
-
-def _refuse_more(value: _Value, too_many: Any, name: str, steps: int) -> _Value:
-    return eqx.error_if(
-        value,
-        too_many,
-        f"{name} was given more than {steps} steps since its first; it takes at most {steps}, because it has weights "
-        f"for so many. Begin with a new state, or use SlidingParallelSpiking.",
-    )
 
 
 class ParallelSpiking(_AbstractParallelSpiking):

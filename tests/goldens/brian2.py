@@ -138,7 +138,7 @@ def simulations(case: Case) -> list[Simulation]:
 def _simulate(case: Case, simulation: Simulation) -> Arrays:
     cell = _MODELS[case.behaviour.split(".")[1]](case, simulation)
     end, dt = simulation.suffix, simulation.dt
-    times = case.arrays.get(f"t_ms{end}", case.arrays.get("t_ms"))
+    times = case.arrays[f"t_ms{end}" if f"t_ms{end}" in case.arrays else "t_ms"]
     every = round(float(times[1] - times[0]) / dt)
     currents = jnp.asarray(case.arrays["I"])
     rows = np.arange(len(times) * every + 1) // round(float(case.arrays["I_dt_ms"]) / dt)
@@ -184,8 +184,9 @@ def compare(case: Case) -> list[str]:
         within |= {f"spike_times_ms{simulation.suffix}": 2.001 * simulation.dt, f"spike_neuron{simulation.suffix}": 0.0}
     lines = []
     for name, wanted in case.expected.items():
-        if name not in found or np.shape(found[name]) != wanted.shape:
-            lines.append(f"{name}: shape {np.shape(found.get(name))}, recorded {wanted.shape}")
+        shape = np.shape(found.get(name, ()))
+        if name not in found or shape != wanted.shape:
+            lines.append(f"{name}: shape {shape}, recorded {wanted.shape}")
             continue
         error = np.max(np.abs(found[name] - wanted), initial=0.0)
         if not error <= within.get(name, 1e-4):

@@ -1,4 +1,4 @@
-"""Conductance-based neurons. Eleven steps are too few for action potentials: their thresholds lie just above the rest."""
+"""Conductance-based neurons; their thresholds lie just above the rest, eleven steps are too few for an upstroke."""
 
 import jax.numpy as jnp
 

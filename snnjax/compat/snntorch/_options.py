@@ -27,7 +27,7 @@ Number: TypeAlias = float | int | Array | np.ndarray
 #: A function that rounds a state to allowed values, `quant.state_quant(...)`; False for none.
 Quantiser: TypeAlias = Callable | Literal[False]
 
-_RESETS: dict[str, type[AbstractReset]] = {"subtract": SubtractReset, "zero": ZeroReset, "none": NoReset}
+_RESETS: dict[str, Callable[..., AbstractReset]] = {"subtract": SubtractReset, "zero": ZeroReset, "none": NoReset}
 
 
 class _Constant(Fixed):
@@ -40,7 +40,7 @@ def number(value: Number, learned: bool, name: str) -> Param:
     """A constant, or a trained array of the same value."""
     if learned:
         return as_float_array(value, name)
-    return float(value) if isinstance(value, int | float) else Fixed(value)
+    return float(value) if isinstance(value, int | float) else Fixed(jnp.asarray(value))
 
 
 def clamped(value: Number, learned: bool, name: str) -> Param:
@@ -58,7 +58,7 @@ def unbounded(value: Number, learned: bool, name: str) -> Param:
         return Unchecked(as_float_array(value, name))
     if isinstance(value, int | float):
         return float(value) if 0 < value < 1 else Unchecked(float(value))
-    return _Constant(value)
+    return _Constant(jnp.asarray(value))
 
 
 def spike(spike_grad: AbstractSpike | None, surrogate_disable: bool) -> AbstractSpike:

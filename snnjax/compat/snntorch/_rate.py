@@ -1,6 +1,6 @@
 """Random spikes and changes, and the checks that all spike generators share."""
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +26,7 @@ def nan_where(wrong: Array, values: Array, message: str) -> Array:
     return jnp.where(jnp.broadcast_to(wrong, values.shape), jnp.nan, values)
 
 
-def need_key(key: Key, what: str) -> Any:
+def need_key(key: Key, what: str) -> Array:
     if key is None:
         raise InputError(
             f"{what} draws spikes and was given no key; it takes a PRNG key. Give `key=jax.random.key(0)`."

@@ -61,8 +61,7 @@ def target_rate_code(
         return spikes, jnp.nonzero(spikes)[0]
     times: Any = np.arange(first_spike_time, num_steps, 1 / rate).astype(np.float32)
     if pattern == "uniform":
-        key = need_key(key, "target_rate_code")
-        times = jr.uniform(key, times.shape, minval=first_spike_time, maxval=num_steps)
+        times = jr.uniform(need_key(key, "target_rate_code"), times.shape, minval=first_spike_time, maxval=num_steps)
     times = jnp.asarray(times).astype(jnp.int32)
     return jnp.zeros(num_steps, dtype).at[times].set(1), times
 

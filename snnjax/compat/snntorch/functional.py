@@ -260,11 +260,12 @@ class mse_temporal_loss(eqx.Module):
         return _reduced(_weighted(error, targets, self.weight), self.reduction, self.weight)
 
     def _times(self, targets: Any, classes: int) -> _Values:
-        on, off = self.on_target, self.off_target
-        if isinstance(on, Sequence) and isinstance(off, Sequence):
-            pairs = zip(on, off, strict=True)
-            return jnp.stack([targets_rate(targets, classes, on_target=a, off_target=b) for a, b in pairs])
-        return targets_rate(targets, classes, on_target=on, off_target=off)
+        on: Any = self.on_target
+        off: Any = self.off_target
+        if not self.multi_spike:
+            return targets_rate(targets, classes, on_target=on, off_target=off)
+        pairs = zip(on, off, strict=True)
+        return jnp.stack([targets_rate(targets, classes, on_target=a, off_target=b) for a, b in pairs])
 
 
 class ce_temporal_loss(eqx.Module):

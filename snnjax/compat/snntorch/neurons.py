@@ -138,7 +138,7 @@ def Lapicque(
     """
     refuse_calling_style("Lapicque", init_hidden, output)
     if beta is None and R is not None and C is not None and not learn_beta:
-        decay, gain = unbounded(1 - time_step / (R * C), False, "beta"), R
+        decay, gain, scaled = unbounded(1 - time_step / (R * C), False, "beta"), R, True
     elif beta is not None and (R is None or C is None):
         known = concrete(jnp.asarray(beta))
         if known is not None and not np.all((known > 0) & (known < 1)):
@@ -148,22 +148,21 @@ def Lapicque(
             )
         trained = _FromBeta(as_float_array(beta, "beta"))
         decay = trained if learn_beta else unbounded(trained.resolve(), False, "beta")
-        gain = 1.0 if R is None else R
+        # The gain dt / C is R (1 - decay), by `normalise_input`; where C is given it does not depend on beta.
+        gain, scaled = (1.0 if R is None else R, True) if C is None else (time_step / C, False)
     else:
         raise ValueError(
             f"Lapicque was given beta={beta}, R={R}, C={C}, learn_beta={learn_beta}; it takes R and C, or beta and at "
             f"most one of them, and learns beta only. The third follows from beta = exp(-time_step / (R C))."
         )
-    # The gain dt / C is R (1 - decay). Where beta and C are given it does not depend on beta.
-    by_capacity = beta is not None and C is not None
     cell = LIF(
         decay=decay,
         threshold=number(threshold, learn_threshold, "threshold"),
         surrogate=spike(spike_grad, surrogate_disable),
-        normalise_input=not by_capacity,
+        normalise_input=scaled,
         **resets(reset_mechanism, True, True, inhibition, state_quant),
     )
-    return Sequential(Scale(number(time_step / C if by_capacity else gain, False, "gain")), cell)
+    return Sequential(Scale(number(gain, False, "gain")), cell)
 
 
 class AlphaState(eqx.Module):

@@ -177,7 +177,7 @@ class SpikingLSTM(AbstractNeuron[SpikingLSTMState]):
 
     def init_state(self, x: Any, *, key: Key = None) -> SpikingLSTMState:
         del key
-        zeros = jnp.zeros(self.lstm.hidden_size, resting(x).dtype) + 0 * jnp.sum(resting(x))
+        zeros = jnp.broadcast_to(resting(x)[:1], (self.lstm.hidden_size,))
         return SpikingLSTMState(v=zeros, i=zeros)
 
     def integrate(self, state: SpikingLSTMState, x: Float[Array, " inputs"]) -> SpikingLSTMState:
@@ -214,7 +214,7 @@ def SLSTM(
             f"(the library keeps its states only for these), and a key. Put an `eqx.nn.Linear` in front."
         )
     return SpikingLSTM(
-        eqx.nn.LSTMCell(input_size, hidden_size, use_bias=bias, key=key),
+        lstm=eqx.nn.LSTMCell(input_size, hidden_size, use_bias=bias, key=key),
         threshold=number(threshold, learn_threshold, "threshold"),
         surrogate=spike(spike_grad, surrogate_disable),
         **resets(reset_mechanism, True, True, False, state_quant),

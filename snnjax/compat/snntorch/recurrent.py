@@ -21,22 +21,21 @@ Kernel = int | Sequence[int] | None
 
 
 def _layer(linear_features: int | None, channels: int | None, kernel: Kernel, key: Key) -> eqx.Module:
-    convolves = channels is not None and kernel is not None
-    if convolves == (linear_features is not None) or (channels is None) != (kernel is None):
-        raise ValueError(
-            f"a recurrent neuron with all_to_all=True was given linear_features={linear_features}, "
-            f"conv2d_channels={channels}, kernel_size={kernel}; it takes either the first, or both of the others. Give "
-            f"the shape of the layer's output, or all_to_all=False for one weight per neuron."
-        )
     if key is None:
         raise ValueError(
             "a recurrent neuron with all_to_all=True was given no key; its weights are drawn, which takes a PRNG key. "
             "Give `key=jax.random.key(0)`."
         )
-    if channels is None or kernel is None:
+    if linear_features is not None and channels is None and kernel is None:
         return eqx.nn.Linear(linear_features, linear_features, key=key)
-    size = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
-    return eqx.nn.Conv2d(channels, channels, size, padding=[k // 2 for k in size], key=key)
+    if linear_features is None and channels is not None and kernel is not None:
+        size = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
+        return eqx.nn.Conv2d(channels, channels, size, padding=[k // 2 for k in size], key=key)
+    raise ValueError(
+        f"a recurrent neuron with all_to_all=True was given linear_features={linear_features}, "
+        f"conv2d_channels={channels}, kernel_size={kernel}; it takes either the first, or both of the others. Give the "
+        f"shape of the layer's output, or all_to_all=False for one weight per neuron."
+    )
 
 
 def _recurrent(
