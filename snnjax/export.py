@@ -51,7 +51,7 @@ def stablehlo(
     ```
     """
     if importlib.util.find_spec("flatbuffers") is None:
-        raise ImportError("stablehlo needs flatbuffers to write the artifact. Install it: pip install 'snnjax[export]'.")
+        raise ImportError("stablehlo needs flatbuffers to write an artifact. Install it: pip install 'snnjax[export]'.")
     if steps < 1:
         raise InputError(f"stablehlo was given {steps} steps; it takes at least 1. A sequence has a fixed length.")
     model = eqx.nn.inference_mode(model)

@@ -99,8 +99,8 @@ class _AbstractParallelSpiking(AbstractSequenceCell[ParallelSpikingState]):
         state = eqx.error_if(
             state,
             state.step + time > steps,
-            f"{type(self).__name__} was given more than {steps} steps since its first; it takes at most {steps}, because "
-            f"it has weights for so many. Begin with a new state, or use SlidingParallelSpiking.",
+            f"{type(self).__name__} was given more than {steps} steps since its first; it takes at most {steps}, "
+            f"because it has weights for so many. Begin with a new state, or use SlidingParallelSpiking.",
         )
         first = state.step.astype(int)
         inputs = jax.lax.dynamic_update_slice_in_dim(state.inputs, as_current(xs, state.inputs), first, 0)

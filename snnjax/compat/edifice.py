@@ -15,7 +15,6 @@ from .._parameter import Param
 from .._reset import AbstractReset, SubtractReset, ZeroReset
 from .._surrogate import AbstractSurrogate, SuperSpike
 from .._surrogate.damped import Damped
-from .._types import Key
 from ..models import SNN
 from ._common import Unchecked
 
@@ -73,7 +72,7 @@ def build(
     *,
     reset: str = "soft",
     slope: float = 25.0,
-    key: Key,
+    key: Array,
 ) -> SNN:
     """The network `(batch, input_size) -> (batch, output_size)`, all layers without bias."""
     options = {"reset": _reset(reset), "surrogate": _surrogate(slope)}

@@ -76,7 +76,7 @@ class SNN(eqx.Module):
         surrogate: AbstractSpike = SuperSpike(slope=25.0),
         use_bias: bool = False,
         gain: float = 2.0,
-        key: Key,
+        key: Array,
     ):
         sizes = [input_size, *hidden_sizes, output_size]
         if any(size < 1 for size in sizes) or num_timesteps < 1:

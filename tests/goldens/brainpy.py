@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 import snnjax as snn
@@ -93,8 +92,4 @@ def _synapse(case: Case, name: str) -> Arrays:
     xs = jnp.asarray(case.arrays["x"]).astype(float)
     _, seen = snn.unroll(synapse, xs, record=lambda state, out: {**synapse.variables(state), "out": out})
     found = {key if key == "out" else f"state_{key}": value for key, value in seen.items()}
-    if "state_spike_arrival_time" in case.expected:
-        # There a state; here what is left of the pulse is one, and the time follows from the input alone.
-        times = jnp.where(xs > 0, (case.meta["dt"] * jnp.arange(len(xs))).reshape(-1, *[1] * (xs.ndim - 1)), -1e7)
-        found["state_spike_arrival_time"] = jax.lax.cummax(times, axis=0)
     return found

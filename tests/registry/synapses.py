@@ -44,8 +44,8 @@ containers = {
         _both,
         snn.CobaLIF(
             tau=jnp.array(4.0),
-            threshold=-45.0,
-            excitatory=snn.MagnesiumBlock(scale=jnp.array(2.0)),
+            threshold=-52.0,
+            excitatory=snn.MagnesiumBlock(scale=jnp.array(5.0)),
             inhibitory=snn.CurrentOutput(-1.0),
             arrival=snn.Immediate(),
             separate=True,

@@ -70,12 +70,12 @@ def S2NN(alpha: float = 4.0, beta: float = 1.0, epsilon: float = 1e-8) -> Abstra
             f"S2NN was given epsilon={epsilon}; it guards a logarithm of the primitive that needs no guard here, and "
             f"takes small values only. Leave it out."
         )
-    return _S2NN(alpha, beta, inclusive=True)
+    return _S2NN(alpha, tail=beta, inclusive=True)
 
 
 def QPseudoSpike(alpha: float = 2.0) -> AbstractSurrogate:
     """Derivative `(1 + 2 |x| / (alpha + 1))^-alpha`."""
-    return _QPseudoSpike(2 / (alpha + 1), alpha, inclusive=True)
+    return _QPseudoSpike(2 / (alpha + 1), exponent=alpha, inclusive=True)
 
 
 def LeakyRelu(alpha: float = 0.1, beta: float = 1.0) -> AbstractSurrogate:
@@ -100,7 +100,7 @@ def GaussianGrad(sigma: float = 0.5, alpha: float = 0.5) -> AbstractSurrogate:
 
 def MultiGaussianGrad(h: float = 0.15, s: float = 6.0, sigma: float = 0.5, scale: float = 0.5) -> AbstractSurrogate:
     """Derivative `scale ((1 + h) N(0, sigma) - h N(sigma, s sigma) - h N(-sigma, s sigma))`."""
-    return Damped(MultiGaussian(1 / sigma, h, s, inclusive=True), scale)
+    return Damped(MultiGaussian(1 / sigma, lobe=h, lobe_width=s, inclusive=True), scale)
 
 
 def InvSquareGrad(alpha: float = 100.0) -> AbstractSurrogate:

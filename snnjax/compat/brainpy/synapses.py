@@ -3,10 +3,10 @@
 Inputs are jumps of the conductance, or presynaptic spikes for the receptors and for plasticity. Times are in ms.
 """
 
-import math
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._cell import AbstractCell
@@ -24,6 +24,38 @@ from ._base import Size, zeros_of
 from ._units import plain
 
 
+class ClockedState(eqx.Module):
+    """State of a receptor: its own, when the last spike came, and how many steps there were."""
+
+    state: Any
+    spike_arrival_time: Float[Array, "..."]
+    step: Float[Array, "..."]
+
+
+class _Clocked(AbstractCell[ClockedState]):
+    """A receptor whose transmitter is there while `t - spike_arrival_time < duration`, in whole steps.
+
+    The core counts what is left of the pulse instead; the times of the library round, and a pulse may last a step
+    longer for it.
+    """
+
+    cell: _AMPA | NMDA
+    duration: Param
+
+    def init_state(self, x: Any, *, key: Key = None) -> ClockedState:
+        return ClockedState(self.cell.init_state(x, key=key), starting(x, -1e7), starting(x, 0.0))
+
+    def __call__(self, state: ClockedState, x: Any, *, key: Key = None) -> tuple[ClockedState, Any]:
+        dtype = state.step.dtype
+        dt = jnp.zeros_like(state.step) + cast(self.cell.dt, dtype)
+        now = state.step * dt
+        last = jnp.where(x > 0, now, state.spike_arrival_time)
+        remaining = jnp.where(now - last < cast(self.duration, dtype), dt, jnp.zeros_like(dt))
+        inner = eqx.tree_at(lambda s: s.remaining, state.state, remaining)
+        inner, out = self.cell(inner, jnp.zeros_like(x), key=key)
+        return ClockedState(inner, last, state.step + 1), out
+
+
 class Synapse(AbstractCell):
     """A synapse of the library as one of the core: `update(state, x)` gives the state after a step and the output."""
 
@@ -39,9 +71,10 @@ class Synapse(AbstractCell):
         del key
         zeros = zeros_of(self, x, batch_size)
         state = self.cell.init_state(zeros)
+        inner = state.state if isinstance(state, ClockedState) else state
         for field, value in self.start.items():
-            state = eqx.tree_at(lambda s, f=field: getattr(s, f), state, starting(zeros, value))
-        return state
+            inner = eqx.tree_at(lambda s, f=field: getattr(s, f), inner, starting(zeros, value))
+        return eqx.tree_at(lambda s: s.state, state, inner) if isinstance(state, ClockedState) else inner
 
     def reset_state(self, batch_size: int | None = None) -> Any:
         """The state before the first step, again."""
@@ -58,7 +91,9 @@ class Synapse(AbstractCell):
 
     def variables(self, state: Any) -> dict[str, Any]:
         """The variables of a state by the library's names."""
-        return {there: getattr(state, here) for there, here in self.names}
+        inner = state.state if isinstance(state, ClockedState) else state
+        found = {there: getattr(inner, here) for there, here in self.names}
+        return {**found, "spike_arrival_time": state.spike_arrival_time} if inner is not state else found
 
 
 def Expon(
@@ -97,17 +132,9 @@ def Alpha(
     return Synapse(cell, start, 1.0, in_size, (("g", "i"), ("h", "h")), name)
 
 
-def _pulse(alpha: Any, beta: Any, T: Any, T_dur: Any, dt: Any) -> dict[str, Any]:
-    """A pulse of transmitter there lasts whole steps: as long as its age is below `T_dur`."""
-    dt, duration = plain(dt, "ms"), plain(T_dur, "ms")
-    steps = math.ceil(duration / dt - 1e-9)
-    return {
-        "binding": plain(alpha, "1/(mM*ms)"),
-        "unbinding": plain(beta, "kHz"),
-        "concentration": plain(T, "mM"),
-        "duration": steps * dt,
-        "dt": dt,
-    }
+def _pulse(alpha: Any, beta: Any, T: Any, dt: Any) -> dict[str, Any]:
+    rates = {"binding": plain(alpha, "1/(mM*ms)"), "unbinding": plain(beta, "kHz")}
+    return {**rates, "concentration": plain(T, "mM"), "dt": plain(dt, "ms")}
 
 
 def AMPA(
@@ -122,7 +149,7 @@ def AMPA(
     dt: Any = 0.1,
 ) -> Synapse:
     """`g' = alpha T (1 - g) - beta g`, with the transmitter `T` for `T_dur` after a spike."""
-    cell = _AMPA(**_pulse(alpha, beta, T, T_dur, dt))
+    cell = _Clocked(_AMPA(**_pulse(alpha, beta, T, dt)), plain(T_dur, "ms"))
     return Synapse(cell, {"g": plain(g_initializer, "mS")}, 1.0, in_size, (("g", "g"),), name)
 
 
@@ -157,7 +184,7 @@ def BioNMDA(
 ) -> Synapse:
     """`g' = alpha1 x (1 - g) - beta1 g` with the new `x`, `x' = alpha2 T (1 - x) - beta2 x`."""
     opening = {"opening": plain(alpha1, "kHz"), "closing": plain(beta1, "kHz"), "sequential": True}
-    cell = NMDA(**opening, **_pulse(alpha2, beta2, T, T_dur, dt))
+    cell = _Clocked(NMDA(**opening, **_pulse(alpha2, beta2, T, dt)), plain(T_dur, "ms"))
     start = {"g": plain(g_initializer, "mS"), "bound": x_initializer}
     return Synapse(cell, start, 1.0, in_size, (("g", "g"), ("x", "bound")), name)
 

@@ -94,14 +94,14 @@ def SquarewaveFourierSeries(n: int = 2, T_period: float = 8.0, spiking: bool = T
 
 def S2NN(alpha: float = 4.0, beta: float = 1.0, spiking: bool = True) -> AbstractSpike:
     """Derivative that of a sigmoid below zero, `beta / (x + 1)` above."""
-    return _made(_S2NN(alpha, beta, inclusive=True), spiking)
+    return _made(_S2NN(alpha, tail=beta, inclusive=True), spiking)
 
 
 def QPseudoSpike(alpha: float = 2.0, spiking: bool = True) -> AbstractSpike:
     """Derivative `(1 + 2 |x| / (alpha - 1))^-alpha`, for alpha above 1."""
     if not alpha > 1:
         raise ValueError(f"QPseudoSpike was given alpha={alpha}; it takes values above 1.")
-    return _made(_QPseudoSpike(2 / (alpha - 1), alpha, inclusive=True), spiking)
+    return _made(_QPseudoSpike(2 / (alpha - 1), exponent=alpha, inclusive=True), spiking)
 
 
 def LeakyKReLU(leak: float = 0.0, k: float = 1.0, spiking: bool = True) -> AbstractSpike:
