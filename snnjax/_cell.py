@@ -3,7 +3,7 @@
 import abc
 import inspect
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -38,6 +38,9 @@ class AbstractCell(eqx.Module, Generic[State]):
     final, ys = snn.unroll(Decay(), jnp.ones((10, 3)))
     ```
     """
+
+    #: Whether probes take a cell that holds another one as a single neuron, because it reads the other's state.
+    is_neuron: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init_state(self, x: Any, *, key: Key = None) -> State:

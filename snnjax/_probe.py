@@ -93,9 +93,11 @@ class Probe(AbstractSequenceCell[Probed]):
 
 
 def _is_neuron(node: Any) -> bool:
-    """A cell with state of its own and no other cell inside."""
+    """A cell with state of its own and no other cell inside, unless it says that it is one with what it holds."""
     if not isinstance(node, AbstractCell) or isinstance(node, Stateless):
         return False
+    if node.is_neuron:
+        return True
     inner = jax.tree.leaves(node, is_leaf=lambda n: n is not node and isinstance(n, AbstractCell))
     return not any(isinstance(leaf, AbstractCell) for leaf in inner)
 

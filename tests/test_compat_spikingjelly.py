@@ -1,5 +1,6 @@
 """SpikingJelly's neurons, surrogates and encoders, against its equations written out by hand."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -42,16 +43,15 @@ CHARGES = {
 }
 
 
-@pytest.mark.parametrize("v_reset", [0.0, -0.2, None])
+@pytest.mark.parametrize("v_reset", [-0.2, None])
 @pytest.mark.parametrize("name", CHARGES)
 def test_charge_fire_reset(name, v_reset):
-    if v_reset is None and name in ("QIFNode", "EIFNode", "IzhikevichNode"):
-        pytest.skip("a soft reset lets these run away")
     options, charge = CHARGES[name]
     node = getattr(sj, name.split("-")[0])(**options, v_threshold=0.7, v_reset=v_reset)
     rest = 0.0 if v_reset is None else v_reset
     v, w, wanted = np.full(N, rest), np.full(N, options.get("w_rest", 0.0)), []
-    xs = drive()
+    # A soft reset lets the nonlinear ones run away: they are driven for a short time.
+    xs = drive(4 if v_reset is None and "a0" in options or name == "EIFNode" else 30)
     for x in xs:
         v = charge(v, w, x, rest)
         z = (v >= 0.7) * 1.0
@@ -99,8 +99,8 @@ def test_detach_reset_cuts_the_spike_in_the_reset(make, v_reset):
     x = jnp.array(0.6)  # below the threshold: a hard reset that is detached leaves the derivative of the charge
     cut, whole = jax.grad(second)(x, True), jax.grad(second)(x, False)
     node = make(v_reset=v_reset)
-    charged = jax.grad(lambda x: node.cell.integrate(node.init_state(x), x).v if hasattr(node, "cell")
-                       else node.integrate(node.init_state(x), x).v)(x)  # fmt: skip
+    neuron = getattr(node, "cell", node)
+    charged = jax.grad(lambda x: neuron.integrate(node.init_state(x), x).v)(x)
     assert cut == pytest.approx(charged)
     assert whole != pytest.approx(cut)
 
@@ -135,7 +135,7 @@ def test_parallel_neurons():
         masked = sj.MaskedPSN(2, 6, masking, key=key)
         mask = masking * band + (1 - masking)
         weights = 4 * full.weight
-        masked = jax.tree.map(lambda a: 4 * a if a.shape == (6, 6) else a, masked)
+        masked = eqx.tree_at(lambda m: m.weight, masked, weights)
         np.testing.assert_array_equal(snn.unroll(masked, xs)[1], (weights * mask) @ xs >= 1.0)
 
     sliding = sj.SlidingPSN(3)

@@ -91,6 +91,8 @@ class Prepared(AbstractCell):
     start: dict[str, Any] = eqx.field(default_factory=dict)
     shape: tuple[int, ...] | None = eqx.field(default=None, static=True)
 
+    is_neuron: ClassVar[bool] = True
+
     def init_state(self, x: Any, *, key: Key = None) -> PyTree:
         if self.shape is not None and tuple(x.shape) != self.shape:
             raise InputError(

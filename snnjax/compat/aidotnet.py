@@ -8,7 +8,7 @@ gradient, so that stacked layers train.
 
 import enum
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -76,6 +76,8 @@ class _Latch(AbstractCell[LatchState]):
 
     cell: AbstractCell
     surrogate: AbstractSpike
+
+    is_neuron: ClassVar[bool] = True
 
     def init_state(self, x: Any, *, key: Key = None) -> LatchState:
         return LatchState(state=self.cell.init_state(x, key=key), on=resting(x))

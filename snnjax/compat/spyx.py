@@ -7,7 +7,7 @@ neurons, one that is not is drawn per neuron. `hidden_shape` is the shape of one
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -115,6 +115,8 @@ class _HearsItself(AbstractCell):
 
     cell: AbstractNeuron
     recurrent_w: Float[Array, "neurons neurons"]
+
+    is_neuron: ClassVar[bool] = True
 
     def init_state(self, x: Any, *, key: Key = None) -> PyTree:
         return self.cell.init_state(x, key=key)

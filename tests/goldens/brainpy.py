@@ -43,8 +43,7 @@ def _neuron(case: Case, name: str) -> Arrays:
     for key in recorded:
         initial = case.arrays.get(f"init_{key}")
         if initial is not None and key != "last_spike_time":
-            # The same for all examples and neurons unless it was drawn, which `trace` cannot pass on per example.
-            options[f"{key}_initializer"] = _per_neuron(initial)
+            options[f"{key}_initializer"] = jnp.asarray(initial[0])
     make = getattr(brainpy, name)
     size = case.arrays["W"].shape[1:]
     resistance = constants.get("R", 1.0)
@@ -64,10 +63,18 @@ def _neuron(case: Case, name: str) -> Arrays:
     return trace(case, lambda _: make(size, **constants, **options), states, scale=params["amp"], base=params["base"])
 
 
-def _per_neuron(initial: Any) -> Any:
-    if not (initial == initial[:1]).all():
-        raise Unsupported("initial states that differ between examples")
-    return jnp.asarray(initial[0])
+def _one_by_one(case: Case, name: str) -> Arrays:
+    """A run per example: initial states that were drawn differ between them."""
+
+    def example(i: int) -> Arrays:
+        arrays = {}
+        for key, array in case.arrays.items():
+            each = array[:, i : i + 1] if array.ndim == 3 else array
+            arrays[key] = array[i : i + 1] if key.startswith("init_") else each
+        return _neuron(case._replace(arrays=arrays), name)
+
+    found = [example(i) for i in range(case.arrays["x"].shape[1])]
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts, 1) if parts[0].ndim == 3 else sum(parts), *found)
 
 
 def _conductance(state: Any, resistance: float) -> Any:
@@ -82,7 +89,8 @@ def run(case: Case) -> Arrays:
     if not hasattr(brainpy, name):
         raise Unsupported(case.behaviour)
     if "all" in case.params:
-        return _neuron(case, name)
+        drawn = any(key.startswith("init_") and (array != array[:1]).any() for key, array in case.arrays.items())
+        return _one_by_one(case, name) if drawn else _neuron(case, name)
     return _synapse(case, name)
 
 

@@ -58,6 +58,7 @@ def _losses(case: Case) -> Arrays:
 def run(case: Case) -> Arrays:
     """What the library's file holds, computed by `snnjax.compat.spyx`."""
     kind, *rest = case.behaviour.split(".")[1:]
+    kind = kind.replace("psulif", "psu_lif").replace("cuba_lif", "cubalif").replace("associative_lif", "psu_lif")
     if kind in _NEURONS:
         return _neuron(case, kind)
     if kind == "axn":

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -191,6 +191,8 @@ class CoreNeuron(Neuron):
     tau_ref: Param | None = eqx.field(kw_only=True, converter=as_parameter)
     dt: Param = eqx.field(kw_only=True, converter=as_parameter)
     edge: bool = eqx.field(kw_only=True, static=True)
+
+    is_neuron: ClassVar[bool] = True
 
     def init_state(self, x: Any = None, *, batch_size: int | None = None, key: Key = None) -> Any:
         zeros = self.zeros(x, batch_size)

@@ -3,7 +3,7 @@
 Inputs are jumps of the conductance, or presynaptic spikes for the receptors and for plasticity. Times are in ms.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -65,6 +65,8 @@ class Synapse(AbstractCell):
     in_size: Size = eqx.field(static=True)
     names: tuple[tuple[str, str], ...] = eqx.field(static=True)
     name: str | None = eqx.field(default=None, static=True)
+
+    is_neuron: ClassVar[bool] = True
 
     def init_state(self, x: Any = None, *, batch_size: int | None = None, key: Key = None) -> Any:
         """The state before the first step, for one step's input or, without one, for a `batch_size`."""

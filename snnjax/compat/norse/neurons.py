@@ -1,7 +1,7 @@
 """Norse's cells."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -136,6 +136,8 @@ class _Refractory(AbstractCell[LIFRefracState]):
     cell: AbstractNeuron
     rho_reset: Any
     spike: AbstractSurrogate
+
+    is_neuron: ClassVar[bool] = True
 
     def init_state(self, x: Any, *, key: Key = None) -> LIFRefracState:
         state = self.cell.init_state(x, key=key)
