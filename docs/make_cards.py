@@ -54,7 +54,7 @@ CARDS = {
     "FitzHughNagumo": Card(snn.FitzHughNagumo(), 0.0, 1.5, 0.5, 200.0, "units", "input"),
     "HindmarshRose": Card(snn.HindmarshRose(), 0.0, 4.0, 2.0, 600.0, "units", "input"),
     "ResonateAndFire": Card(snn.ResonateAndFire(), 0.0, 1.0, 0.5, 200.0),
-    "BalancedResonateAndFire": Card(snn.BalancedResonateAndFire(), 0.0, 40.0, 10.0, 200.0),
+    "BalancedResonateAndFire": Card(snn.BalancedResonateAndFire(), 0.0, 60.0, 40.0, 20.0),
     "SigmaDelta": Card(snn.SigmaDelta(), 0.0, 1.0, 0.3),
     "SpikeResponse": Card(snn.SpikeResponse(), 0.0, 5.0, 2.0),
     "ParallelLIF": Card(snn.ParallelLIF(), 0.0, 0.5, 0.1),

@@ -47,8 +47,8 @@ class HindmarshRose(AbstractNeuron[HindmarshRoseState]):
     - `threshold`: in the unit of the membrane.
     - `dt`: length of a step.
     - `surrogate`: the spike function and its derivative.
-    - `integrator`: `ExponentialEuler()`, `RungeKutta4()` or `Euler()`; each has `substeps`. Under inputs far above 10 only
-        the first is stable.
+    - `integrator`: `ExponentialEuler()`, `RungeKutta4()` or `Euler()`; each has `substeps`. Under inputs far above 10
+        only the first is stable.
 
     Raises a `ValueError` for values out of range.
 

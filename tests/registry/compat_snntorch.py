@@ -6,21 +6,17 @@ import jax.random as jr
 
 import snnjax as snn
 from snnjax.compat import snntorch
-from snnjax.compat.snntorch import surrogate
 
 cells = {
     "snntorch-Leaky-twice": lambda: snntorch.Leaky(0.8, learn_beta=True, reset_mechanism="zero", reset_delay=False),
     "snntorch-Alpha": lambda: snntorch.Alpha(
-        0.9, 0.6, threshold=0.5, learn_alpha=True, learn_beta=True, learn_threshold=True, reset_mechanism="subtract"
+        0.9, 0.6, threshold=0.5, learn_alpha=True, learn_beta=True, learn_threshold=True, reset_mechanism="none"
     ),
-    "snntorch-Leaky-SSO-random": lambda: snntorch.Leaky(0.8, spike_grad=surrogate.SSO(), learn_beta=True),
     "snntorch-DeltaLeaky": lambda: snntorch.DeltaLeaky(0.5, 0.8, learn_beta=True),
 }
 containers = {
-    "snntorch-Lapicque": lambda: snntorch.Lapicque(
-        beta=0.7, C=2.0, learn_beta=True, state_quant=snntorch.quant.state_quant(), threshold=0.5
-    ),
-    "snntorch-RSynaptic": lambda: snntorch.RSynaptic(
+    "snntorch-Lapicque": lambda: snntorch.Lapicque(beta=0.7, C=2.0, learn_beta=True, threshold=0.5),
+    "snntorch-RSynaptic-Recurrent": lambda: snntorch.RSynaptic(
         0.6, 0.8, linear_features=4, inhibition=True, learn_alpha=True, learn_beta=True, key=jr.key(0)
     ),
     "snntorch-LeakyParallel": lambda: snntorch.LeakyParallel(

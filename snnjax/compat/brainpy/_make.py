@@ -13,7 +13,7 @@ from .surrogate import ReluGrad
 SPIKE = ReluGrad()
 
 #: The library lets a membrane run away; the core would hold it.
-NO_PEAK = 1e300
+NO_PEAK = 1e30
 
 _UNITS = {
     **dict.fromkeys(("tau", "tau_a", "tau_w", "tau_syn", "tau_ref", "tau_f", "tau_d", "tau_decay", "tau_rise"), "ms"),

@@ -237,7 +237,7 @@ def IzhikevichCell(spiking_method: IzhikevichSpikingBehavior, dt: Any = 0.001) -
         quadratic=p.sq,
         linear=p.mn,
         constant=p.bias,
-        peak=1e300,
+        peak=1e30,
         integrator=Euler(),
     )
     return Prepared(neuron, {"v": spiking_method.v, "u": spiking_method.u})

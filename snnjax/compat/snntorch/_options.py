@@ -117,11 +117,13 @@ class ResetTwice(AbstractOrder):
 
     **Arguments:**
 
+    - `first`: the first reset; the second is that of the neuron.
     - `firing`: rounded states, and inhibition.
     - `late`: the first reset comes after the integration.
     - `again`: there is a second reset.
     """
 
+    first: AbstractReset
     firing: Firing = Firing()
     late: bool = eqx.field(default=False, static=True)
     again: bool = eqx.field(default=False, static=True)
@@ -130,11 +132,11 @@ class ResetTwice(AbstractOrder):
         def fire(after: Any) -> Array:
             return model.fire(params, state, after, key)
 
-        earlier = jax.lax.stop_gradient(fire(state))
-        if self.late:
-            after = model.spiked(params, model.integrate(params, state, x), earlier)
-        else:
-            after = model.integrate(params, model.spiked(params, state, earlier), x)
+        def reset(state: Any) -> Any:
+            return eqx.tree_at(lambda s: s.v, state, self.first(state.v, earlier, params.threshold))
+
+        earlier = jax.lax.stop_gradient(fire(state)) if self.first.detach else fire(state)
+        after = reset(model.integrate(params, state, x)) if self.late else model.integrate(params, reset(state), x)
         after, z = self.firing(fire, params.threshold, after)
         return (model.spiked(params, after, z - earlier) if self.again else after), z
 
@@ -155,4 +157,5 @@ def resets(
     reset, late = _RESETS[reset_mechanism], zero_late or reset_mechanism == "subtract"
     if reset_delay and not inhibition and not state_quant:
         return {"order": ResetFirst(late=late), "reset": reset(detach=True)}
-    return {"order": ResetTwice(Firing(state_quant, inhibition), late=late, again=not reset_delay), "reset": reset()}
+    firing = Firing(state_quant, inhibition)
+    return {"order": ResetTwice(reset(detach=True), firing, late=late, again=not reset_delay), "reset": reset()}

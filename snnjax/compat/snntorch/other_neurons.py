@@ -181,7 +181,8 @@ class SpikingLSTM(AbstractNeuron[SpikingLSTMState]):
         return SpikingLSTMState(v=zeros, i=zeros)
 
     def integrate(self, state: SpikingLSTMState, x: Float[Array, " inputs"]) -> SpikingLSTMState:
-        v, i = self.lstm(as_current(x, state.v), (state.v, state.i))
+        lstm = jax.tree.map(lambda w: w.astype(state.v.dtype) if eqx.is_inexact_array(w) else w, self.lstm)
+        v, i = lstm(as_current(x, state.v), (state.v, state.i))
         return SpikingLSTMState(v=v, i=i)
 
     fire = fire_membrane

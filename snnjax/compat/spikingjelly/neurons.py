@@ -1,8 +1,8 @@
 """SpikingJelly's neurons, by their names there: charge, fire, reset in one step, with `dt = 1`.
 
 `v_reset` is a number for a hard reset to it, or None for a soft one; it is also where the membrane starts and, in the
-leaky ones, what it decays to. `detach_reset` cuts the gradient through the spike in the reset of the membrane. `step_mode`, `backend` and
-`store_v_seq` have no counterpart: `unroll` runs and records.
+leaky ones, what it decays to. `detach_reset` cuts the gradient through the spike in the reset of the membrane.
+`step_mode`, `backend` and `store_v_seq` have no counterpart: `unroll` runs and records.
 """
 
 import math
