@@ -67,7 +67,10 @@ def test_the_defaults_are_those_of_edifice():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: edifice.lif_neuron(jnp.zeros(1), jnp.zeros(1), 0.5, 1.0, reset="none"), "given 'none'.*'soft'.*'hard'"),
+        (
+            lambda: edifice.lif_neuron(jnp.zeros(1), jnp.zeros(1), 0.5, 1.0, reset="none"),
+            "given 'none'.*'soft'.*'hard'",
+        ),
         (lambda: edifice.build(0, key=jax.random.key(0)), "sizes.*at least 1"),
     ],
 )

@@ -202,7 +202,9 @@ def test_recurrent_cells_equal_a_loop(name):
 
     assert loop(xs).sum() > 0
     np.testing.assert_array_equal(snn.unroll(cell, xs)[1], loop(xs))
-    grads = [eqx.filter_jit(jax.grad(lambda xs, f=f: f(xs).sum()))(xs) for f in (loop, lambda x: snn.unroll(cell, x)[1])]
+    grads = [
+        eqx.filter_jit(jax.grad(lambda xs, f=f: f(xs).sum()))(xs) for f in (loop, lambda x: snn.unroll(cell, x)[1])
+    ]
     np.testing.assert_allclose(*grads, rtol=1e-9, atol=1e-12)
 
 
@@ -260,6 +262,7 @@ def test_thresholds(method):
     ("make", "message"),
     [
         (lambda: norse.surrogate("cosine", 1.0), "given 'cosine'.*takes one of heaviside.*EscapeNoise"),
+        (lambda: norse.poisson_encode(jnp.ones(2), 3, key=None), "given no key;.*takes a PRNG key"),
         (lambda: norse.LIFBoxCell(norse.LIFBoxParameters(reset_method="none")), "given 'none'.*'value' or 'subtract'"),
     ],
 )

@@ -254,6 +254,16 @@ def test_no_gradient_passes_through_a_late_reset():
     assert jax.grad(last)(xs, reset_delay=False)[0].item() != 0.5
 
 
+@pytest.mark.parametrize(("beta", "slope"), [(-0.1, 0.0), (0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.1, 0.0)])
+def test_gradient_of_a_clamped_decay(beta, slope):
+    """All of it at the edges, nothing outside."""
+
+    def last(beta):
+        return snn.unroll(snntorch.Leaky(beta, learn_beta=True), jnp.array([[1.0], [0.0]]))[0].v.sum()
+
+    assert jax.grad(last)(jnp.array(beta)) == slope
+
+
 def test_constants_may_be_arrays():
     cell = snntorch.Leaky(beta=jnp.array([1.0, 0.5]), threshold=jnp.array([5.0, 5.0]))
     assert snn.unroll(cell, jnp.ones((2, 2)))[0].v.tolist() == [2.0, 1.5]

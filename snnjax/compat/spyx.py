@@ -101,6 +101,11 @@ def _keys(key: Key, count: int) -> Sequence[Key]:
 
 
 def _weights(weights: Array | None, shape: Shape, deviation: float, key: Key) -> Array:
+    if len(_shape(shape)) != 1:
+        raise InputError(
+            f"a recurrent layer was given hidden_shape={shape}; it takes one number of neurons, whose spikes a matrix "
+            f"feeds back. Flatten its input."
+        )
     if weights is not None:
         return weights
     if key is None:

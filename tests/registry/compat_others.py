@@ -15,7 +15,7 @@ def _recurrent(size: int = 4) -> jax.Array:
 
 
 def _hodgkin_huxley() -> snn.AbstractCell:
-    neuron = brainpy.HH(4, V_th=-60.0, V_initializer=-65.0, spk_fun=brainpy.surrogate.Sigmoid(2.0))
+    neuron = brainpy.HH(4, V_th=5.0, V_initializer=-20.0, spk_fun=brainpy.surrogate.Sigmoid(2.0))
     return snn.Sequential(snn.Scale(200.0), neuron)
 
 

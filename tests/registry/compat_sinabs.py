@@ -8,13 +8,9 @@ import snnjax as snn
 from snnjax.compat import sinabs
 
 cells = {
-    "sinabs.LIF": lambda: sinabs.LIF(
-        jnp.array(4.0), jnp.array(3.0), 0.3, snn.ATan(), min_v_mem=-0.2, train_alphas=True
-    ),
     "sinabs.ALIF": lambda: sinabs.ALIF(
         jnp.array(4.0), jnp.array(20.0), jnp.array(3.0), jnp.array(0.4), 0.2, snn.SuperSpike()
     ),
-    "sinabs.ExpLeak": lambda: sinabs.ExpLeak(jnp.array(4.0), min_v_mem=-0.1),
 }
 containers = {
     "sinabs.IAFRecurrent": lambda: sinabs.IAFRecurrent(

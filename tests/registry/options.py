@@ -6,9 +6,7 @@ import snnjax as snn
 
 cells = {
     "IF-leak-floor": lambda: snn.IF(leak=jnp.array(0.1), reset=snn.Floor(snn.SubtractReset(), -0.1)),
-    "LIF-rest": lambda: snn.LIF(tau=4.0, rest=jnp.array(-0.3)),
-    "LIF-reset-first": lambda: snn.LIF(tau=jnp.array(4.0), order=snn.ResetFirst()),
-    "LIF-reset-first-late": lambda: snn.LIF(tau=jnp.array(4.0), order=snn.ResetFirst(late=True)),
+    "LIF-reset-first": lambda: snn.LIF(tau=jnp.array(4.0), rest=jnp.array(-0.3), order=snn.ResetFirst(late=True)),
     "LIF-fire-first": lambda: snn.LIF(tau=jnp.array(4.0), order=snn.FireFirst()),
     "CubaLIF-fire-first-late": lambda: snn.CubaLIF(
         tau=4.0, arrival=snn.NextStep(), normalise_current=True, order=snn.FireFirst(late=True)
@@ -19,9 +17,6 @@ cells = {
         tau=4.0, tau_a=jnp.array(20.0), normalise_adaptation=True, decay_before_fire=True, reset_raised=True
     ),
     "ExponentialSynapse": lambda: snn.ExponentialSynapse(tau_i=jnp.array(3.0), arrival=snn.BeforeDecay()),
-    "ExponentialSynapse-undecayed": lambda: snn.ExponentialSynapse(
-        decay_i=snn.Interval(0.6, 0, 1), arrival=snn.HeardUndecayed()
-    ),
-    "Refractory": lambda: snn.Refractory(snn.LIF(tau=jnp.array(4.0)), 2.0),
+    "Refractory": lambda: snn.Refractory(snn.CubaLIF(tau=jnp.array(4.0), arrival=snn.HeardUndecayed()), 2.0),
 }
 containers = {"Scale": lambda: snn.Sequential(snn.LIF(tau=3.0), snn.Scale(jnp.array(2.5)))}

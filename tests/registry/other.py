@@ -10,9 +10,6 @@ cells = {
     "AdLIF": lambda: snn.AdLIF(
         tau=jnp.array(3.0), tau_w=jnp.array(8.0), coupling=jnp.array(1.5), jump=jnp.array(3.0), threshold=jnp.array(0.3)
     ),
-    "AdLIF-euler": lambda: snn.AdLIF(
-        tau=3.0, decay_w=snn.Interval(0.9, 0, 1), coupling=0.2, jump=0.3, threshold=0.3, symplectic=False, rest=-0.1
-    ),
     "SigmaDelta": lambda: snn.SigmaDelta(
         tau_i=jnp.array(2.0), tau=jnp.array(4.0), tau_f=snn.Positive(3.0), threshold=jnp.array(0.5)
     ),

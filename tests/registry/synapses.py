@@ -11,7 +11,6 @@ def _both(x):
 
 cells = {
     "AlphaSynapse": lambda: snn.AlphaSynapse(tau_i=jnp.array(3.0), arrival=snn.HeardUndecayed()),
-    "AlphaSynapse-held": lambda: snn.AlphaSynapse(tau_i=3.0, normalise_peak=False, exact=False),
     "DoubleExponentialSynapse": lambda: snn.DoubleExponentialSynapse(
         tau_i=snn.Positive(6.0), tau_rise=jnp.array(1.5), arrival=snn.BeforeDecay()
     ),
@@ -39,16 +38,4 @@ cells = {
         reset=snn.ValueReset(0.0),
     ),
 }
-containers = {
-    "CobaLIF-separate": lambda: snn.Sequential(
-        _both,
-        snn.CobaLIF(
-            tau=jnp.array(4.0),
-            threshold=-52.0,
-            excitatory=snn.MagnesiumBlock(scale=jnp.array(5.0)),
-            inhibitory=snn.CurrentOutput(-1.0),
-            arrival=snn.Immediate(),
-            separate=True,
-        ),
-    )
-}
+containers = {}

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ..._cell import AbstractCell
 from ..._errors import InputError
-from ..._misc import cast, resting, starting
+from ..._misc import cast, resting, split_key, starting
 from ..._neuron import AbstractNeuron
 from ..._parameter import Param, as_parameter, parameter
 from ..._reset import AbstractReset
@@ -167,7 +167,7 @@ class ChosenReset(AbstractReset):
 
 def reset_by_name(name: str, value: Param) -> AbstractReset:
     """The reset that `spk_reset` names."""
-    return HardReset(value) if name == "hard" else SoftReset(value)
+    return HardReset(value=value) if name == "hard" else SoftReset(value=value)
 
 
 class RefractoryState(eqx.Module):
@@ -197,13 +197,14 @@ class CoreNeuron(Neuron):
     def init_state(self, x: Any = None, *, batch_size: int | None = None, key: Key = None) -> Any:
         zeros = self.zeros(x, batch_size)
         state = self.cell.init_state(zeros)
-        keys = [None] * len(self.start) if key is None else list(jax.random.split(key, len(self.start)))
-        for (name, value), k in zip(self.start.items(), keys, strict=True):
-            if callable(value):
-                if k is None:
-                    raise ValueError(f"the initializer of {name} draws random numbers, and takes a key.")
-                value = value(k, zeros.shape)
-            state = eqx.tree_at(lambda s, n=name: getattr(s, n), state, starting(zeros, value))
+        for (name, value), k in zip(self.start.items(), split_key(key, len(self.start)), strict=True):
+            if callable(value) and k is None:
+                raise ValueError(
+                    f"the initializer of {name} was given no key; it draws random numbers, and takes a PRNG key. Call "
+                    f"`init_state(..., key=jax.random.key(0))`."
+                )
+            first: Any = value(k, zeros.shape) if callable(value) else value
+            state = eqx.tree_at(lambda s, n=name: getattr(s, n), state, starting(zeros, first))
         if self.tau_ref is None:
             return state
         return RefractoryState(state, last_spike_time=starting(zeros, -1e7), step=zeros)
@@ -231,6 +232,7 @@ class CoreNeuron(Neuron):
         return after, z.astype(x.dtype)
 
     def _refractory(self, state: RefractoryState, x: Any) -> tuple[RefractoryState, Float[Array, "..."]]:
+        assert self.tau_ref is not None
         neuron, dtype = self._neuron, state.step.dtype
         now = state.step * cast(self.dt, dtype)
         held = now - state.last_spike_time < cast(self.tau_ref, dtype)

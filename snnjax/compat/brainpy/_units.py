@@ -1,5 +1,6 @@
 """Physical quantities in, plain numbers out."""
 
+import importlib
 from typing import Any
 
 
@@ -20,7 +21,7 @@ def plain(value: Any, unit: str | None) -> Any:
 
 
 def _saiunit(unit: str) -> Any:
-    import saiunit
+    saiunit = importlib.import_module("saiunit")
 
     if unit == "1/mV":
         return saiunit.mV**-1

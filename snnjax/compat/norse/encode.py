@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
+from ..._errors import InputError
 from ..._types import Key
 from ..._unroll import unroll
 from .._common import Prepared
@@ -55,6 +56,10 @@ def poisson_encode(
     input_values: Float[Array, "*shape"], seq_length: int, f_max: float = 100.0, dt: float = 0.001, *, key: Key
 ) -> Float[Array, "time *shape"]:
     """Spikes with the probability `dt f_max x` in every step."""
+    if key is None:
+        raise InputError(
+            "poisson_encode was given no key; it draws random spikes, and takes a PRNG key. Pass `key=jax.random.key(0)`."
+        )
     drawn = jr.uniform(key, (seq_length, *input_values.shape), input_values.dtype)
     return (drawn < jnp.broadcast_to(dt * f_max * input_values, drawn.shape)).astype(input_values.dtype)
 

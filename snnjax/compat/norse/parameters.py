@@ -150,7 +150,7 @@ def create_izhikevich_spiking_behavior(
     return IzhikevichSpikingBehavior(IzhikevichParameters(a, b, c, d, tau_inv=tau_inv), v_rest, u_rest * b)
 
 
-def _behavior(a: float, b: float, c: float, d: float, v: float, tau_inv: float = 250.0, **constants: float) -> Any:
+def _behavior(a: float, b: float, c: float, d: float, v: float, tau_inv: float = 250.0, **constants: Any) -> Any:
     p = IzhikevichParameters(a, b, c, d, tau_inv=tau_inv, **constants)
     return IzhikevichSpikingBehavior(p, v, v * b)
 

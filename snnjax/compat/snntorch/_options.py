@@ -14,12 +14,12 @@ from ..._container import Sequential
 from ..._errors import InputError
 from ..._misc import cast
 from ..._order import AbstractOrder, ResetFirst
-from ..._parameter import Fixed, Param, as_float_array
+from ..._parameter import AbstractParameter, Fixed, Param, as_float_array
 from ..._reset import AbstractReset, NoReset, SubtractReset, ZeroReset
 from ..._scale import Scale
 from ..._surrogate import AbstractSpike, ATan
 from ..._types import Key, Params
-from .._common import Clipped, Unchecked
+from .._common import Unchecked
 from .surrogate import no_gradient
 
 #: What a numeric argument takes.
@@ -36,6 +36,18 @@ class _Constant(Fixed):
     checked: ClassVar[bool] = False
 
 
+class _Clamped(AbstractParameter):
+    """A trained decay, cut to [0, 1] when it is used. At the edges all of the gradient passes; `jnp.clip` halves it."""
+
+    value: Param
+
+    checked: ClassVar[bool] = False
+
+    def resolve(self) -> Float[Array, "..."]:
+        value = jnp.asarray(self.value)
+        return jnp.where((value < 0) | (value > 1), jax.lax.stop_gradient(jnp.clip(value, 0, 1)), value)
+
+
 def number(value: Number, learned: bool, name: str) -> Param:
     """A constant, or a trained array of the same value."""
     if learned:
@@ -46,7 +58,7 @@ def number(value: Number, learned: bool, name: str) -> Param:
 def clamped(value: Number, learned: bool, name: str) -> Param:
     """A decay, cut to [0, 1] whenever it is used."""
     if learned:
-        return Clipped(as_float_array(value, name))
+        return _Clamped(as_float_array(value, name))
     if isinstance(value, int | float):
         return unbounded(min(max(float(value), 0.0), 1.0), learned, name)
     return _Constant(jnp.clip(as_float_array(value, name), 0, 1))
