@@ -171,7 +171,7 @@ def test_states_are_values(edge):
 def test_initializers():
     drawn = bp.LIF(4, V_initializer=lambda key, shape: jr.uniform(key, shape))
     assert jnp.unique(drawn.init_state(batch_size=2, key=jr.key(0)).v).size == 8
-    with pytest.raises(ValueError, match="initializer of v was given no key;.*takes a PRNG key"):
+    with pytest.raises(ValueError, match=r"initializer of v was given no key;.*takes a PRNG key"):
         drawn.init_state()
     given = bp.CubaLIF(2, R=2.0, g_initializer=jnp.array([1.0, 2.0])).init_state()
     assert given.i.tolist() == [2.0, 4.0]

@@ -194,11 +194,12 @@ def test_recurrent_cells_equal_a_loop(name):
     inner = make(p, **options)
 
     def loop(xs):
-        state, z, zs = inner.init_state(jnp.zeros(N)), jnp.zeros(N), []
-        for x in xs:
-            state, z = inner(state, w_in @ x + w_rec @ z)
-            zs.append(z)
-        return jnp.stack(zs)
+        def step(carry, x):
+            state, z = carry
+            carry = inner(state, w_in @ x + w_rec @ z)
+            return carry, carry[1]
+
+        return jax.lax.scan(step, (inner.init_state(jnp.zeros(N)), jnp.zeros(N)), xs)[1]
 
     assert loop(xs).sum() > 0
     np.testing.assert_array_equal(snn.unroll(cell, xs)[1], loop(xs))
@@ -261,7 +262,7 @@ def test_thresholds(method):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: norse.surrogate("cosine", 1.0), "given 'cosine'.*takes one of heaviside.*EscapeNoise"),
+        (lambda: norse.surrogate("cosine", 1.0), "given as 'cosine'.*takes one of heaviside.*EscapeNoise"),
         (lambda: norse.poisson_encode(jnp.ones(2), 3, key=None), "given no key;.*takes a PRNG key"),
         (lambda: norse.LIFBoxCell(norse.LIFBoxParameters(reset_method="none")), "given 'none'.*'value' or 'subtract'"),
     ],

@@ -51,7 +51,8 @@ def test_charge_fire_reset(name, v_reset):
     rest = 0.0 if v_reset is None else v_reset
     v, w, wanted = np.full(N, rest), np.full(N, options.get("w_rest", 0.0)), []
     # A soft reset lets the nonlinear ones run away: they are driven for a short time.
-    xs = drive(8 if v_reset is None and ("a0" in options or name == "EIFNode") else 30)
+    short = v_reset is None and ("a0" in options or name == "EIFNode")
+    xs = 0.6 + drive(8) if short else drive()
     for x in xs:
         v = charge(v, w, x, rest)
         z = (v >= 0.7) * 1.0

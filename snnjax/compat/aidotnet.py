@@ -118,7 +118,7 @@ def _neuron(kind: SpikingNeuronType, tau: float, refractory_period: float, surro
             a=4.0,
             b=0.5,
             threshold=0.0,
-            reset=ValueReset(-70.0),
+            reset=ValueReset(value=-70.0),
             dt=1.0,
             integrator=Euler(),
             surrogate=surrogate,
@@ -177,7 +177,7 @@ class SpikingLayer(AbstractSequenceCell):
         *,
         surrogate: AbstractSpike | None = None,
         scale: float = 0.1,
-        key: Key,
+        key: Array,
     ):
         kind = _kind(neuron_type)
         if input_size < 1 or output_size < 1:

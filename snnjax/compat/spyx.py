@@ -128,7 +128,7 @@ class _HearsItself(AbstractCell):
 
     def __call__(self, state: PyTree, x: Any, *, key: Key = None) -> tuple[PyTree, Any]:
         z = self.cell.fire(state, state, key)
-        return self.cell(state, x + (z @ self.recurrent_w).astype(x.dtype), key=key)
+        return self.cell(state, x + (z @ self.recurrent_w.astype(z.dtype)).astype(x.dtype), key=key)
 
 
 _DEFAULT = SuperSpike(slope=25.0)

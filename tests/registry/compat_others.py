@@ -14,9 +14,9 @@ def _recurrent(size: int = 4) -> jax.Array:
     return 0.4 * jax.random.normal(jax.random.key(1), (size, size))
 
 
-def _hodgkin_huxley() -> snn.AbstractCell:
-    neuron = brainpy.HH(4, V_th=5.0, V_initializer=-20.0, spk_fun=brainpy.surrogate.Sigmoid(2.0))
-    return snn.Sequential(snn.Scale(200.0), neuron)
+def _oscillator() -> snn.AbstractCell:
+    neuron = brainpy.FitzHughNagumo(4, V_th=0.4, V_initializer=0.0, spk_fun=brainpy.surrogate.Sigmoid(2.0), dt=0.5)
+    return snn.Sequential(snn.Scale(3.0), neuron)
 
 
 cells = {
@@ -26,5 +26,5 @@ cells = {
 containers = {
     "spyx.RLIF-Recurrent": lambda: spyx.RLIF(4, 0.8, 0.5, spyx.tanh(1.5), recurrent_w=_recurrent()),
     "brainpy.LIFRef": lambda: brainpy.LIFRef(4, tau_ref=2.0, V_th=jnp.array(0.3), **_BRAINPY),
-    "brainpy.HH": _hodgkin_huxley,
+    "brainpy.FitzHughNagumo": _oscillator,
 }

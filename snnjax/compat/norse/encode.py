@@ -58,7 +58,7 @@ def poisson_encode(
     """Spikes with the probability `dt f_max x` in every step."""
     if key is None:
         raise InputError(
-            "poisson_encode was given no key; it draws random spikes, and takes a PRNG key. Pass `key=jax.random.key(0)`."
+            "poisson_encode was given no key; it draws random spikes, and takes a PRNG key: `key=jax.random.key(0)`."
         )
     drawn = jr.uniform(key, (seq_length, *input_values.shape), input_values.dtype)
     return (drawn < jnp.broadcast_to(dt * f_max * input_values, drawn.shape)).astype(input_values.dtype)
