@@ -46,7 +46,7 @@ def stablehlo(
     import snnjax as snn
 
     artifact = snn.export.stablehlo(snn.LIF(), input_shape=(3,), steps=10)
-    zs = jax.export.deserialize(bytearray(artifact)).call(jnp.ones((2, 10, 3)))
+    zs = jax.export.deserialize(bytearray(artifact)).call(jnp.ones((2, 10, 3), jnp.float32))
     assert zs.shape == (2, 10, 3)
     ```
     """
