@@ -11,6 +11,7 @@ cells = {
     "CubaLIF-fire-first-late": lambda: snn.CubaLIF(
         tau=4.0, arrival=snn.NextStep(), normalise_current=True, order=snn.FireFirst(late=True)
     ),
+    "CubaLIF-immediate": lambda: snn.CubaLIF(tau=jnp.array(4.0), arrival=snn.Immediate()),
     "LIF-multi": lambda: snn.LIF(tau=4.0, threshold=0.4, surrogate=snn.MultiSpike(snn.ATan(jnp.array(2.0)), 3)),
     "LIF-random": lambda: snn.LIF(tau=4.0, surrogate=snn.EscapeNoise(width=jnp.array(0.3)), reset=snn.ZeroReset()),
     "ALIF-raised": lambda: snn.ALIF(
