@@ -36,7 +36,6 @@ all_resets: dict[str, Callable[..., snn.AbstractReset]] = {
 
 all_loops: dict[str, snn.AbstractLoop] = {
     "BPTT": snn.BPTT(),
-    "CheckpointedBPTT": snn.CheckpointedBPTT(),
     "CheckpointedBPTT(4)": snn.CheckpointedBPTT(4),
     "TruncatedBPTT(1000)": snn.TruncatedBPTT(1000),
 }

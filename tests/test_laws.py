@@ -210,6 +210,8 @@ def plain_gradient(name, precision):
 def test_all_loops_agree(name, precision):
     """On the outputs, and on the gradient: it sums over steps in another order, so ten times the tolerance."""
     others = {name: loop for name, loop in all_loops.items() if name != "BPTT"}
+    if precision == "float32":  # the loops do the same to every dtype
+        others = {"CheckpointedBPTT(4)": others["CheckpointedBPTT(4)"]}
     run_all = eqx.filter_jit(
         lambda model, xs: {other: run_and_gradient(model, xs, loop, key_for(name)) for other, loop in others.items()}
     )

@@ -1,5 +1,6 @@
 """snntorch."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,17 @@ _NEURONS: dict[str, Callable] = {
     "alpha": snntorch.Alpha,
     "rleaky": snntorch.RLeaky,
     "rsynaptic": snntorch.RSynaptic,
+    "stateleaky": snntorch.StateLeaky,
+    "deltaleaky": snntorch.DeltaLeaky,
+}
+#: Those that hold layers, and are given `x` itself: how they are built, and where a layer is, by its name there.
+_NETWORKS: dict[str, tuple[Callable, dict[str, Callable]]] = {
+    "linearleaky": (snntorch.LinearLeaky, {"linear": lambda c: c[0]}),
+    "associativeleaky": (
+        snntorch.AssociativeLeaky,
+        {name: lambda c, name=name: getattr(c, name) for name in ("to_v", "to_k", "to_alpha", "to_q")},
+    ),
+    "sconv2dlstm": (snntorch.SConv2dLSTM, {"conv": lambda c: c.conv}),
 }
 _STATES = {"mem": "v", "syn": "i", "syn_exc": "exc", "syn_inh": "inh"}
 
@@ -52,7 +64,7 @@ def _surrogate(name: str, params: dict[str, Any]) -> Any:
 
 def _array(name: str, value: Any) -> Any:
     """A constructor's number in the precision that it had where the file was recorded."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or value is None or name == "kernel_truncation_steps":
         return value
     times_a_spike = name in ("threshold", "V", "graded_spikes_factor") and not isinstance(value, list)
     return jnp.asarray(np.float32(value) if times_a_spike else value, jnp.float64)
@@ -62,9 +74,17 @@ def _neuron(case: Case) -> Arrays:
     kind = case.behaviour.split(".")[1]
     given = dict(case.params)
     spike = dict(given.pop("surrogate"))
-    options: Arrays = {"reset_mechanism": given.pop("reset")}
+    options: Arrays = {"reset_mechanism": given.pop("reset", "none")}
     if kind in ("alpha", "lapicque"):
         assert given.pop("reset_delay")  # no argument of theirs
+    if kind == "deltaleaky":
+        given.setdefault("delta_threshold", 1.0)
+        given = {name: given[name] for name in ("beta", "delta_threshold")}
+    if kind == "stateleaky":
+        options["channels"] = case.arrays["W"].shape[1]
+        given.pop("reset_delay", None)
+    if kind in ("stateleaky", "deltaleaky"):
+        del options["reset_mechanism"]
     if kind == "lapicque" and "R" in given and "C" in given:
         del given["beta"]  # recorded as well, but it follows from them
     recurrent, dense = kind in ("rleaky", "rsynaptic"), "W_rec" in case.arrays
@@ -73,10 +93,13 @@ def _neuron(case: Case) -> Arrays:
     if dense:
         options["linear_features"] = case.arrays["W_rec"].shape[0]
     values = {name: _array(name, value) for name, value in given.items()}
-    rounding = jnp.asarray(given["threshold"], jnp.float64) - values["threshold"]
+    limit = "delta_threshold" if kind == "deltaleaky" else "threshold"
+    rounding = jnp.asarray(given[limit], jnp.float64) - values[limit]
     options["spike_grad"] = _SinglePrecision(_surrogate(spike.pop("name"), spike), rounding)
 
     def build(parameters: Arrays) -> Any:
+        if "tau" in parameters:
+            parameters["beta"] = 1 - 1 / parameters.pop("tau") + 1e-12
         weights = [parameters.pop(name) for name in ("W_rec", "b_rec") if name in parameters]
         learned = {f"learn_{name}": True for name in parameters if name != "V"}
         cell = _NEURONS[kind](**{**values, **options, **parameters, **learned})
@@ -93,8 +116,56 @@ def _neuron(case: Case) -> Arrays:
         return {f"state_{name}": getattr(holder, field) for name, field in _STATES.items() if hasattr(holder, field)}
 
     names = [name.removeprefix("grad_") for name in case.arrays if name.startswith("grad_")]
-    every = {**values, **{name: jnp.asarray(case.arrays[name]) for name in ("W_rec", "b_rec") if dense}}
+    every = {
+        **values,
+        "tau": 1 / (1 - values.get("beta", 0.0) + 1e-12),
+        **{name: jnp.asarray(case.arrays[name]) for name in ("W_rec", "b_rec") if dense},
+    }
     return trace(case, build, states, {name: every[name] for name in names if name not in ("x", "W", "cur")})
+
+
+def _network(case: Case) -> Arrays:
+    kind = case.behaviour.split(".")[1]
+    given = {"threshold": 1.0, **case.params}
+    make, layers = _NETWORKS[kind]
+    if "reset" in given and kind == "sconv2dlstm":
+        given["reset_mechanism"] = given["reset"]
+    spike, rounding = dict(given.pop("surrogate", {"name": "atan"})), 0.0
+    given = {name: value for name, value in given.items() if name in inspect.signature(make).parameters}
+    surrogate = _SinglePrecision(_surrogate(spike.pop("name"), spike), rounding)
+    options = {"surrogate" if kind == "associativeleaky" else "spike_grad": surrogate, "key": jax.random.key(0)}
+    names = [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]
+    names = [name for name in names if f"param_{name}" in case.arrays]
+    learned = [name for name in ("beta", "tau", "threshold") if f"grad_{name}" in case.arrays]
+
+    def run(parameters: Arrays, xs: Any) -> tuple[Any, Arrays]:
+        parameters = dict(parameters)
+        if "tau" in parameters:
+            parameters["beta"] = 1 - 1 / parameters.pop("tau") + 1e-12
+        numbers = {name: parameters[name] for name in ("beta", "threshold") if name in parameters}
+        cell = make(**{**given, **numbers, **options, **{f"learn_{name}": True for name in numbers}})
+        for name in names:
+            layer, part = name.split(".")
+            find = functools.partial(lambda layer, part, c: getattr(layers[layer](c), part), layer, part)
+            cell = eqx.tree_at(find, cell, parameters[name].reshape(find(cell).shape))
+
+        def record(state: Any, out: Any) -> Arrays:
+            state = state[1] if isinstance(state, tuple) else state
+            found = {n: getattr(state, f) for n, f in _STATES.items() if hasattr(state, f)}
+            return {**{f"state_{name}": value for name, value in found.items()}, "spikes": out}
+
+        seen = jax.vmap(lambda xs: snn.unroll(cell, xs, record=record)[1], in_axes=1, out_axes=1)(xs)
+        return jnp.sum(jnp.asarray(case.arrays.get("loss_w", 0.0)) * seen["spikes"]), seen
+
+    every = {name: jnp.asarray(case.arrays[f"param_{name}"]) for name in names}
+    for name in learned:
+        every[name] = _array("tau", 1 / (1 - given["beta"] + 1e-12) if name == "tau" else given[name])
+    (loss, seen), (gradient, grad_x) = jax.jit(jax.value_and_grad(run, (0, 1), has_aux=True))(
+        every, jnp.asarray(case.arrays["x"])
+    )
+    return {"loss": loss, **seen, "grad_x": grad_x} | {
+        f"grad_{n}": g.reshape(case.arrays.get(f"grad_{n}", g).shape) for n, g in gradient.items()
+    }
 
 
 def _loss(case: Case) -> Arrays:
@@ -133,9 +204,11 @@ def _spike_generator(case: Case) -> Arrays:
 
 def run(case: Case) -> Arrays:
     """What the library's file holds, computed by `snnjax.compat.snntorch`."""
-    kind, word = case.behaviour.split(".")[1:3]
+    kind, word = [*case.behaviour.split("."), ""][1:3]
     if kind in _NEURONS:
         return _neuron(case)
+    if kind in _NETWORKS:
+        return _network(case)
     if kind == "surrogate":
         return curve(case, lambda x: _surrogate(word, case.params).fire(x, 0.0))
     if kind == "loss":

@@ -1,19 +1,17 @@
-"""Norse's cells."""
+"""Norse's cells without weights."""
 
-import math
 from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PyTree
 
 from ..._cell import AbstractCell
-from ..._container import Recurrent, Sequential
+from ..._container import Sequential
 from ..._integrator import Euler
 from ..._misc import cast
-from ..._neuron import ALIF, AbstractNeuron, CubaLIF
+from ..._neuron import ALIF, CubaLIF
 from ..._neuron import IF as _IF
 from ..._neuron import LI as _LI
 from ..._neuron import LIF as _LIF
@@ -34,6 +32,7 @@ from .parameters import (
     IzhikevichSpikingBehavior,
     LIBoxParameters,
     LIFAdExParameters,
+    LIFAdExRefracParameters,
     LIFBoxParameters,
     LIFExParameters,
     LIFParameters,
@@ -42,6 +41,17 @@ from .parameters import (
     LSNNParameters,
 )
 from .threshold import surrogate
+
+
+def reset_value(z: Array, v: Array, reset: Any, th: Any) -> Array:
+    """`(1 - z) v + z reset`; the threshold `th` is not used."""
+    return ValueReset(reset).apply(v, z, th)
+
+
+def reset_subtract(z: Array, v: Array, reset: Any, th: Any) -> Array:
+    """`v - z th`; the value `reset` is not used."""
+    del reset
+    return SubtractReset().apply(v, z, th)
 
 
 def _order(recurrent: bool) -> AbstractOrder:
@@ -72,9 +82,13 @@ def LIFCell(p: LIFParameters = LIFParameters(), dt: Any = 0.001, *, detach_reset
 
 def LIFBoxCell(p: LIFBoxParameters = LIFBoxParameters(), dt: Any = 0.001) -> _LIF:
     """`v = v + dt tau_mem_inv (v_leak - v + x)`."""
-    if p.reset_method not in ("value", "subtract"):
-        raise ValueError(f"reset_method was given {p.reset_method!r}; it takes 'value' or 'subtract'.")
-    reset: AbstractReset = SubtractReset() if p.reset_method == "subtract" else ValueReset(p.v_reset)
+    if p.reset_method not in ("value", "subtract", reset_value, reset_subtract):
+        raise ValueError(
+            f"reset_method was given {p.reset_method!r}; it takes 'value' or 'subtract', or the functions reset_value "
+            f"and reset_subtract. Another reset is an option of the core's LIF."
+        )
+    subtracts = p.reset_method in ("subtract", reset_subtract)
+    reset: AbstractReset = SubtractReset() if subtracts else ValueReset(p.v_reset)
     return _LIF(
         decay=_decay(p.tau_mem_inv, dt),
         threshold=p.v_th,
@@ -124,16 +138,26 @@ def LIFAdExCell(p: LIFAdExParameters = LIFAdExParameters(), dt: Any = 0.001) -> 
 
 
 class LIFRefracState(eqx.Module):
-    """State of a `LIFRefracCell`: that of the neuron, and how many steps it is still refractory."""
+    """State of a refractory cell: that of the neuron (and its synapse), and how many steps it is still refractory."""
 
     lif: PyTree
     rho: Float[Array, "*shape"]
 
 
-class _Refractory(AbstractCell[LIFRefracState]):
-    """The membrane and the spikes are held while a counter runs; the current goes on. The hold has a gradient there."""
+def membrane(state: PyTree) -> Any:
+    """The membrane in the state of a cell, or of a synapse and a cell."""
+    return (state[-1] if isinstance(state, tuple) else state).v
 
-    cell: AbstractNeuron
+
+def countdown(rho: Array, held: Array, z: Array, rho_reset: Any) -> Array:
+    """The steps that are left of a refractory period, which a spike starts."""
+    return (1 - z) * jax.nn.relu(rho - held) + z * cast(rho_reset, z.dtype)
+
+
+class _Refractory(AbstractCell[LIFRefracState]):
+    """The membrane and the spikes are held while a counter runs; all else goes on. The hold has a gradient there."""
+
+    cell: AbstractCell
     rho_reset: Any
     spike: AbstractSurrogate
 
@@ -141,14 +165,14 @@ class _Refractory(AbstractCell[LIFRefracState]):
 
     def init_state(self, x: Any, *, key: Key = None) -> LIFRefracState:
         state = self.cell.init_state(x, key=key)
-        return LIFRefracState(lif=state, rho=jnp.zeros_like(state.v))
+        return LIFRefracState(lif=state, rho=jnp.zeros_like(membrane(state)))
 
     def __call__(self, state: LIFRefracState, x: Any, *, key: Key = None) -> tuple[LIFRefracState, Any]:
         after, z = self.cell(state.lif, x, key=key)
         held = self.spike(state.rho)
-        after = eqx.tree_at(lambda s: s.v, after, (1 - held) * after.v + held * state.lif.v)
+        after = eqx.tree_at(membrane, after, (1 - held) * membrane(after) + held * membrane(state.lif))
         z = (1 - held) * z.astype(held.dtype)
-        rho = (1 - z) * jax.nn.relu(state.rho - held) + z * cast(self.rho_reset, z.dtype)
+        rho = countdown(state.rho, held, z, self.rho_reset)
         return LIFRefracState(lif=after, rho=rho), z.astype(x.dtype)
 
 
@@ -158,6 +182,14 @@ def LIFRefracCell(
     """`LIFCell`, refractory for `rho_reset` steps."""
     cell = LIFCell(p.lif, dt, detach_reset=detach_reset)
     return _Refractory(cell, p.rho_reset, surrogate(p.lif.method, p.lif.alpha))
+
+
+def LIFAdExRefracCell(p: LIFAdExRefracParameters = LIFAdExRefracParameters(), dt: Any = 0.001) -> AbstractCell:
+    """`LIFAdExCell`, refractory for `rho_reset` steps.
+
+    The adaptation jumps at every spike of the neuron inside, also at one that the refractory period keeps back.
+    """
+    return _Refractory(LIFAdExCell(p.lif_adex, dt), p.rho_reset, surrogate(p.lif_adex.method, p.lif_adex.alpha))
 
 
 def LSNNCell(p: LSNNParameters = LSNNParameters(), dt: Any = 0.001, *, detach_reset: bool = False) -> Sequential:
@@ -243,97 +275,6 @@ def IzhikevichCell(spiking_method: IzhikevichSpikingBehavior, dt: Any = 0.001) -
     return Prepared(neuron, {"v": spiking_method.v, "u": spiking_method.u})
 
 
-class _WithoutAutapses(eqx.Module):
-    """Recurrent weights whose diagonal counts as zero, and is not trained."""
-
-    weight: Float[Array, "hidden hidden"]
-
-    def __call__(self, z: Float[Array, " hidden"]) -> Float[Array, " hidden"]:
-        return (self.weight - jnp.diag(jnp.diag(self.weight))).astype(z.dtype) @ z
-
-
-class _Weights(eqx.Module):
-    """Weights without a bias."""
-
-    weight: Float[Array, "hidden inputs"]
-
-    def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
-        return self.weight.astype(x.dtype) @ x
-
-
-def recurrent(
-    cell: AbstractCell,
-    input_size: int,
-    hidden_size: int,
-    *,
-    input_weights: Array | None = None,
-    recurrent_weights: Array | None = None,
-    autapses: bool = False,
-    key: Key = None,
-) -> Sequential:
-    """A recurrent cell of Norse: input weights, and a cell that hears its spikes of the step before.
-
-    Weights that are not given are drawn, normal with the deviation `sqrt(2 / hidden_size)`. Without `autapses` no
-    neuron hears itself.
-    """
-    if key is None and (input_weights is None or recurrent_weights is None):
-        raise ValueError("a recurrent cell was given neither weights nor a key; without weights they are drawn.")
-    k1, k2 = (None, None) if key is None else jr.split(key)
-    deviation = math.sqrt(2 / hidden_size)
-    if input_weights is None:
-        assert k1 is not None
-        input_weights = deviation * jr.normal(k1, (hidden_size, input_size))
-    if recurrent_weights is None:
-        assert k2 is not None
-        recurrent_weights = deviation * jr.normal(k2, (hidden_size, hidden_size))
-    feedback = _Weights(recurrent_weights) if autapses else _WithoutAutapses(recurrent_weights)
-    return Sequential(_Weights(input_weights), Recurrent(cell, feedback))
-
-
-def LIFRecurrentCell(
-    input_size: int, hidden_size: int, p: LIFParameters = LIFParameters(), dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`LIFCell` that hears itself; the keyword arguments are those of `recurrent`."""
-    return recurrent(LIFCell(p, dt, detach_reset=True), input_size, hidden_size, **weights)
-
-
-def LIFExRecurrentCell(
-    input_size: int, hidden_size: int, p: LIFExParameters = LIFExParameters(), dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`LIFExCell` that hears itself."""
-    return recurrent(LIFExCell(p, dt), input_size, hidden_size, **weights)
-
-
-def LIFAdExRecurrentCell(
-    input_size: int, hidden_size: int, p: LIFAdExParameters = LIFAdExParameters(), dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`LIFAdExCell` that hears itself."""
-    return recurrent(LIFAdExCell(p, dt), input_size, hidden_size, **weights)
-
-
-def LIFRefracRecurrentCell(
-    input_size: int, hidden_size: int, p: LIFRefracParameters = LIFRefracParameters(), dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`LIFRefracCell` that hears itself."""
-    return recurrent(LIFRefracCell(p, dt, detach_reset=True), input_size, hidden_size, **weights)
-
-
-def LSNNRecurrentCell(
-    input_size: int, hidden_size: int, p: LSNNParameters = LSNNParameters(), dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`LSNNCell` that hears itself."""
-    return recurrent(LSNNCell(p, dt, detach_reset=True), input_size, hidden_size, **weights)
-
-
-def IzhikevichRecurrentCell(
-    input_size: int, hidden_size: int, spiking_method: IzhikevichSpikingBehavior, dt: Any = 0.001, **weights: Any
-) -> Sequential:
-    """`IzhikevichCell` that hears itself."""
-    return recurrent(IzhikevichCell(spiking_method, dt), input_size, hidden_size, **weights)
-
-
 # Over time `unroll` runs a cell, so that the layers have the names of their cells.
-LIF, LIFRecurrent, LIFBox, LI, LIBox = LIFCell, LIFRecurrentCell, LIFBoxCell, LICell, LIBoxCell
-LIFEx, LIFExRecurrent, LIFAdEx, LIFAdExRecurrent = LIFExCell, LIFExRecurrentCell, LIFAdExCell, LIFAdExRecurrentCell
-LSNN, LSNNRecurrent, IAF, CobaLIFLayer = LSNNCell, LSNNRecurrentCell, IAFCell, CobaLIFCell
-Izhikevich, IzhikevichRecurrent = IzhikevichCell, IzhikevichRecurrentCell
+LIF, LIFBox, LIFEx, LIFAdEx, LSNN, IAF = LIFCell, LIFBoxCell, LIFExCell, LIFAdExCell, LSNNCell, IAFCell
+LI, LIBox, CobaLIFLayer, Izhikevich = LICell, LIBoxCell, CobaLIFCell, IzhikevichCell

@@ -1,5 +1,6 @@
 """Norse's constants, with its defaults, and the behaviours of its Izhikevich neuron."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -18,7 +19,8 @@ class LIFParameters(eqx.Module):
 
 
 class LIFBoxParameters(eqx.Module):
-    """Constants of a `LIFBoxCell`; `reset_method` is 'value' or 'subtract'."""
+    """Constants of a `LIFBoxCell`; `reset_method` is 'value' or 'subtract', or a function, `reset_value` or
+    `reset_subtract`."""
 
     tau_mem_inv: Any = 1 / 1e-2
     v_leak: Any = 0.0
@@ -26,7 +28,7 @@ class LIFBoxParameters(eqx.Module):
     v_reset: Any = 0.0
     method: str = eqx.field(default="super", static=True)
     alpha: Any = 100.0
-    reset_method: str = eqx.field(default="value", static=True)
+    reset_method: str | Callable = eqx.field(default="value", static=True)
 
 
 class LIFExParameters(eqx.Module):
@@ -62,6 +64,13 @@ class LIFRefracParameters(eqx.Module):
     """Constants of a `LIFRefracCell`."""
 
     lif: LIFParameters = LIFParameters()
+    rho_reset: Any = 5.0
+
+
+class LIFAdExRefracParameters(eqx.Module):
+    """Constants of a `LIFAdExRefracCell`."""
+
+    lif_adex: LIFAdExParameters = LIFAdExParameters()
     rho_reset: Any = 5.0
 
 

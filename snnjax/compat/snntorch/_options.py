@@ -1,7 +1,7 @@
 """What the neurons share: how their arguments become parameters, spikes, resets and orders of the core."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -26,6 +26,7 @@ from .surrogate import no_gradient
 Number: TypeAlias = float | int | Array | np.ndarray
 #: A function that rounds a state to allowed values, `quant.state_quant(...)`; False for none.
 Quantiser: TypeAlias = Callable | Literal[False]
+Layer = TypeVar("Layer", bound=eqx.Module)
 
 _RESETS: dict[str, Callable[..., AbstractReset]] = {"subtract": SubtractReset, "zero": ZeroReset, "none": NoReset}
 
@@ -46,6 +47,16 @@ class _Clamped(AbstractParameter):
     def resolve(self) -> Float[Array, "..."]:
         value = jnp.asarray(self.value)
         return jnp.where((value < 0) | (value > 1), jax.lax.stop_gradient(jnp.clip(value, 0, 1)), value)
+
+
+def layer_in(layer: Layer, dtype: Any) -> Layer:
+    """A layer with its weights in the dtype of a state."""
+    return jax.tree.map(lambda w: w.astype(dtype) if eqx.is_inexact_array(w) else w, layer)
+
+
+def as_number(value: Number, name: str) -> float | Array:
+    """A Python number, or an array that is checked to be floating-point."""
+    return float(value) if isinstance(value, int | float) else as_float_array(value, name)
 
 
 def number(value: Number, learned: bool, name: str) -> Param:

@@ -17,6 +17,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Num
 
 from ... import losses, metrics
+from . import quant as quant
+from . import stdp_learner as stdp_learner
 from ._targets import targets_rate
 
 Outputs: TypeAlias = Float[Array, "time batch classes"]

@@ -17,7 +17,18 @@ from ..._parameter import Param, parameter
 from ..._reset import AbstractReset, NoReset
 from ..._surrogate import AbstractSpike, ATan
 from ..._types import Key
-from ._options import Number, Quantiser, clamped, graded, number, refuse_calling_style, resets, spike, unbounded
+from ._options import (
+    Number,
+    Quantiser,
+    clamped,
+    graded,
+    layer_in,
+    number,
+    refuse_calling_style,
+    resets,
+    spike,
+    unbounded,
+)
 
 
 class DeltaLIF(AbstractNeuron[LIFState]):
@@ -144,10 +155,10 @@ def LeakyParallel(
 
 
 class SpikingLSTMState(eqx.Module):
-    """State of a `SpikingLSTM`: its output as a membrane, and its cell state."""
+    """State of a `SpikingLSTM` or a `SpikingConvLSTM`: its output as a membrane, and its cell state."""
 
-    v: Float[Array, " neurons"]
-    i: Float[Array, " neurons"]
+    v: Float[Array, "*shape"]
+    i: Float[Array, "*shape"]
 
 
 class SpikingLSTM(AbstractNeuron[SpikingLSTMState]):
@@ -181,8 +192,7 @@ class SpikingLSTM(AbstractNeuron[SpikingLSTMState]):
         return SpikingLSTMState(v=zeros, i=zeros)
 
     def integrate(self, state: SpikingLSTMState, x: Float[Array, " inputs"]) -> SpikingLSTMState:
-        lstm = jax.tree.map(lambda w: w.astype(state.v.dtype) if eqx.is_inexact_array(w) else w, self.lstm)
-        v, i = lstm(as_current(x, state.v), (state.v, state.i))
+        v, i = layer_in(self.lstm, state.v.dtype)(as_current(x, state.v), (state.v, state.i))
         return SpikingLSTMState(v=v, i=i)
 
     fire = fire_membrane

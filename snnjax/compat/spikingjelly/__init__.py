@@ -1,7 +1,16 @@
-"""SpikingJelly (activation based): its neurons, surrogates and encoders, by their names there."""
+"""SpikingJelly (activation based): neurons, surrogates, losses, encoders and recurrent layers by their names there."""
 
 from . import encoding as encoding
+from . import functional as functional
 from . import surrogate as surrogate
+from .complementary_lif import ComplementaryLIFNode as ComplementaryLIFNode
+from .conversion import FewSpikeNode as FewSpikeNode
+from .conversion import FewSpikeTable as FewSpikeTable
+from .conversion import HGNode as HGNode
+from .conversion import OutlierAwareThresholdNode as OutlierAwareThresholdNode
+from .conversion import STBIFNode as STBIFNode
+from .gated_lif import GatedLIFNode as GatedLIFNode
+from .klif import KLIFNode as KLIFNode
 from .neurons import PSN as PSN
 from .neurons import CUBALIFNode as CUBALIFNode
 from .neurons import EIFNode as EIFNode
@@ -15,3 +24,24 @@ from .neurons import NonSpikingLIFNode as NonSpikingLIFNode
 from .neurons import ParametricLIFNode as ParametricLIFNode
 from .neurons import QIFNode as QIFNode
 from .neurons import SlidingPSN as SlidingPSN
+from .online import GradwithTrace as GradwithTrace
+from .online import OTTTLIFNode as OTTTLIFNode
+from .online import OTTTSequential as OTTTSequential
+from .online import SpikeTraceOp as SpikeTraceOp
+from .other_neurons import ActivationAwareIFNode as ActivationAwareIFNode
+from .other_neurons import ILIFNode as ILIFNode
+from .other_neurons import LIAFNode as LIAFNode
+from .other_neurons import SimpleIFNode as SimpleIFNode
+from .other_neurons import SimpleLIFNode as SimpleLIFNode
+from .other_neurons import SLTTLIFNode as SLTTLIFNode
+from .other_neurons import TernaryIFNode as TernaryIFNode
+from .other_neurons import TernaryLIFNode as TernaryLIFNode
+from .recurrent import SpikingGRU as SpikingGRU
+from .recurrent import SpikingGRUCell as SpikingGRUCell
+from .recurrent import SpikingLSTM as SpikingLSTM
+from .recurrent import SpikingLSTMCell as SpikingLSTMCell
+from .recurrent import SpikingVanillaRNN as SpikingVanillaRNN
+from .recurrent import SpikingVanillaRNNCell as SpikingVanillaRNNCell
+from .representation import DSRIFNode as DSRIFNode
+from .representation import DSRLIFNode as DSRLIFNode
+from .resonate import RAFNode as RAFNode

@@ -13,53 +13,35 @@ import jax.random as jr
 
 from ..._cell import AbstractCell
 from ..._integrator import Euler
-from ..._neuron import IF, LI, LIF, AbstractNeuron, CubaLIF
+from ..._neuron import IF, LI, LIF, CubaLIF
 from ..._neuron.adaptive_quadratic import AdaptiveQIF
 from ..._neuron.exponential_integrate_and_fire import ExpIF
 from ..._neuron.parallel_spiking import MaskedParallelSpiking, ParallelSpiking, SlidingParallelSpiking
 from ..._neuron.parametric import parametric_lif
 from ..._neuron.quadratic import QIF
-from ..._reset import NoReset, SubtractReset, ValueReset
+from ..._reset import NoReset
 from ..._surrogate import AbstractSpike, StraightThrough
 from ..._types import Key
 from .._common import Prepared
-from .surrogate import ATan, Rect, Sigmoid
-
-_SIGMOID = Sigmoid()
-
-
-def _firing(v_threshold: Any, v_reset: Any, surrogate_function: AbstractSpike, detach_reset: bool) -> dict[str, Any]:
-    return {
-        "threshold": v_threshold,
-        "surrogate": surrogate_function,
-        "reset": SubtractReset(detach_reset) if v_reset is None else ValueReset(v_reset, detach_reset),
-    }
-
-
-def _begun(cell: AbstractNeuron, v_reset: Any) -> AbstractCell:
-    return Prepared(cell, {"v": 0.0 if v_reset is None else v_reset})
-
-
-def _check_tau(tau: Any) -> None:
-    if not tau > 1:
-        raise ValueError(f"tau was given as {tau}; it takes time constants above 1 step.")
+from ._options import SIGMOID, begun, check_tau, firing
+from .surrogate import ATan, Rect
 
 
 def IFNode(
     v_threshold: Any = 1.0,
     v_reset: Any = 0.0,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> AbstractCell:
     """`v = v + x`."""
-    return _begun(IF(**_firing(v_threshold, v_reset, surrogate_function, detach_reset)), v_reset)
+    return begun(IF(**firing(v_threshold, v_reset, surrogate_function, detach_reset)), v_reset)
 
 
 def HalfThresholdIFNode(
-    v_threshold: Any = 1.0, surrogate_function: AbstractSpike = _SIGMOID, detach_reset: bool = False
+    v_threshold: Any = 1.0, surrogate_function: AbstractSpike = SIGMOID, detach_reset: bool = False
 ) -> AbstractCell:
     """`IFNode` with a soft reset, that starts at half of its threshold."""
-    return Prepared(IF(**_firing(v_threshold, None, surrogate_function, detach_reset)), {"v": v_threshold / 2})
+    return Prepared(IF(**firing(v_threshold, None, surrogate_function, detach_reset)), {"v": v_threshold / 2})
 
 
 def LIFNode(
@@ -67,12 +49,12 @@ def LIFNode(
     decay_input: bool = True,
     v_threshold: Any = 1.0,
     v_reset: Any = 0.0,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> LIF:
     """`v = v + (x - (v - v_reset)) / tau`, or `v = v - (v - v_reset) / tau + x` without `decay_input`."""
-    _check_tau(tau)
-    options = _firing(v_threshold, v_reset, surrogate_function, detach_reset)
+    check_tau(tau)
+    options = firing(v_threshold, v_reset, surrogate_function, detach_reset)
     return LIF(decay=1 - 1 / tau, rest=0.0 if v_reset is None else v_reset, normalise_input=decay_input, **options)
 
 
@@ -81,12 +63,12 @@ def ParametricLIFNode(
     decay_input: bool = True,
     v_threshold: Any = 1.0,
     v_reset: Any = 0.0,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> LIF:
     """`LIFNode` with a trained time constant, `1 / tau = sigmoid(w)`; here `decay.raw = -w`."""
-    _check_tau(init_tau)
-    options = _firing(v_threshold, v_reset, surrogate_function, detach_reset)
+    check_tau(init_tau)
+    options = firing(v_threshold, v_reset, surrogate_function, detach_reset)
     return parametric_lif(init_tau, rest=0.0 if v_reset is None else v_reset, normalise_input=decay_input, **options)
 
 
@@ -98,8 +80,8 @@ def CUBALIFNode(
     surrogate_function: AbstractSpike = Rect(),
 ) -> AbstractCell:
     """`c = c_decay c + x`, `v = v_decay v + c`."""
-    options = _firing(v_threshold, v_reset, surrogate_function, False)
-    return _begun(CubaLIF(decay=v_decay, decay_i=c_decay, **options), v_reset)
+    options = firing(v_threshold, v_reset, surrogate_function, False)
+    return begun(CubaLIF(decay=v_decay, decay_i=c_decay, **options), v_reset)
 
 
 def QIFNode(
@@ -109,14 +91,14 @@ def QIFNode(
     v_threshold: Any = 1.0,
     v_rest: Any = 0.0,
     v_reset: Any = -0.1,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> AbstractCell:
     """`v = v + (x + a0 (v - v_rest) (v - v_c)) / tau`."""
-    _check_tau(tau)
-    options = _firing(v_threshold, v_reset, surrogate_function, detach_reset)
+    check_tau(tau)
+    options = firing(v_threshold, v_reset, surrogate_function, detach_reset)
     cell = QIF(tau=tau, rest=v_rest, critical=v_c, curvature=a0, dt=1.0, integrator=Euler(), **options)
-    return _begun(cell, v_reset)
+    return begun(cell, v_reset)
 
 
 def EIFNode(
@@ -126,15 +108,15 @@ def EIFNode(
     v_threshold: Any = 1.0,
     v_rest: Any = 0.0,
     v_reset: Any = -0.1,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> AbstractCell:
     """`v = v + (x + v_rest - v + delta_T exp((v - theta_rh) / delta_T)) / tau`."""
-    _check_tau(tau)
-    options = _firing(v_threshold, v_reset, surrogate_function, detach_reset)
+    check_tau(tau)
+    options = firing(v_threshold, v_reset, surrogate_function, detach_reset)
     euler = {"dt": 1.0, "integrator": Euler()}
     cell = ExpIF(tau=tau, rest=v_rest, rheobase=theta_rh, slope_factor=delta_T, **euler, **options)
-    return _begun(cell, v_reset)
+    return begun(cell, v_reset)
 
 
 def IzhikevichNode(
@@ -148,12 +130,12 @@ def IzhikevichNode(
     tau_w: Any = 2.0,
     a: Any = 0.0,
     b: Any = 0.0,
-    surrogate_function: AbstractSpike = _SIGMOID,
+    surrogate_function: AbstractSpike = SIGMOID,
     detach_reset: bool = False,
 ) -> AbstractCell:
     """A quadratic neuron with an adaptation `w`, which hears the new membrane and jumps by `b` at a spike."""
-    _check_tau(tau)
-    options = _firing(v_threshold, v_reset, surrogate_function, detach_reset)
+    check_tau(tau)
+    options = firing(v_threshold, v_reset, surrogate_function, detach_reset)
     constants = {"rest": v_rest, "critical": v_c, "curvature": a0, "tau_w": tau_w, "a": a, "b": b}
     euler = {"dt": 1.0, "integrator": Euler(sequential=True)}
     cell = AdaptiveQIF(tau=tau, resistance=1.0, **constants, **euler, **options)
@@ -167,7 +149,7 @@ def NonSpikingIFNode() -> IF:
 
 def NonSpikingLIFNode(tau: Any = 2.0) -> LI:
     """`v = v + (x - v) / tau`, which is put out; decode it by `snnjax.decode`."""
-    _check_tau(tau)
+    check_tau(tau)
     return LI(decay=1 - 1 / tau, normalise_input=True)
 
 

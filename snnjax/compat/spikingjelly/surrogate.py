@@ -2,8 +2,13 @@
 
 import math
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 from jaxtyping import Array, Float
 
+from ..._errors import InputError
 from ..._misc import cast
 from ..._parameter import Param
 from ..._surrogate import AbstractSpike, AbstractSurrogate, Gaussian, StraightThrough, Triangle
@@ -127,3 +132,89 @@ def Rect(alpha: float = 1.0, spiking: bool = True) -> AbstractSpike:
 def DeterministicPass(spiking: bool = True) -> AbstractSpike:
     """Derivative 1 everywhere; the primitive is `x` itself."""
     return LeakyKReLU(1.0, 1.0, spiking)
+
+
+class MultiLevelSpikeCount(AbstractSpike):
+    """Whole numbers of spikes, `round(clip(x, 0, max_spike_count))`; derivative 1 in a window, else 0.
+
+    **Arguments:**
+
+    - `max_spike_count`: the most spikes, a whole number of at least 1.
+    - `spiking`: False for the values before they are rounded, with the derivative of the clip.
+    - `grad_window`: both ends of the window, which belong to it; `(0, max_spike_count)` unless given.
+
+    Halves are rounded to the even number. Raises a `ValueError` for values out of range.
+
+    ```python
+    import jax
+    import jax.numpy as jnp
+    from snnjax.compat.spikingjelly import surrogate
+
+    count = surrogate.MultiLevelSpikeCount(3)
+    assert count(jnp.array([-0.2, 1.75, 9.0])).tolist() == [0.0, 2.0, 3.0]
+    assert jax.grad(count)(jnp.array(1.75)) == 1.0 and jax.grad(count)(jnp.array(9.0)) == 0.0
+    ```
+    """
+
+    max_spike_count: int = eqx.field(static=True)
+    spiking: bool = eqx.field(default=True, static=True)
+    grad_window: tuple[float, float] | None = eqx.field(default=None, static=True)
+
+    def __check_init__(self) -> None:
+        window = self.grad_window
+        if self.max_spike_count < 1 or (window is not None and window[0] > window[1]):
+            raise ValueError(
+                f"MultiLevelSpikeCount was given max_spike_count={self.max_spike_count} and grad_window={window}; it "
+                f"takes a whole number of at least 1, and two ends in order. For one spike use another surrogate."
+            )
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        # Not `clip`, which has half of a gradient at its ends.
+        most = jnp.full_like(x, self.max_spike_count)
+        clipped = jnp.where(x >= 0, jnp.where(x <= most, x, most), jnp.zeros_like(x))
+        if not self.spiking:
+            return clipped
+        lower, upper = (0.0, float(self.max_spike_count)) if self.grad_window is None else self.grad_window
+        passed = jnp.where((x >= lower) & (x <= upper), x, jnp.zeros_like(x))
+        return jax.lax.stop_gradient(jnp.round(clipped)) + (passed - jax.lax.stop_gradient(passed))
+
+    def fire(self, v: Float[Array, "..."], threshold: Param, *, key: Key = None) -> Float[Array, "..."]:
+        del key
+        return self(v - cast(threshold, v.dtype))
+
+
+class PoissonPass(AbstractSpike):
+    """Random spikes with the probability `x`; derivative 1 everywhere.
+
+    An `x` outside of [0, 1] counts as 0 or 1, where the library raises an error. A neuron that fires so needs a key in
+    every step, and raises an `InputError` (a `ValueError`) without one.
+
+    **Arguments:**
+
+    - `spiking`: False puts out `x` itself.
+
+    ```python
+    import jax
+    import jax.numpy as jnp
+    from snnjax.compat.spikingjelly import surrogate
+
+    spike = surrogate.PoissonPass()
+    assert spike(jnp.array([0.0, 1.0]), key=jax.random.key(0)).tolist() == [0.0, 1.0]
+    ```
+    """
+
+    spiking: bool = eqx.field(default=True, static=True)
+
+    def __call__(self, x: Float[Array, "..."], *, key: Key = None) -> Float[Array, "..."]:
+        if not self.spiking:
+            return x
+        if key is None:
+            raise InputError(
+                "PoissonPass draws random spikes and was given no key; it takes a PRNG key. Pass "
+                "`key=jax.random.key(0)` to `unroll`."
+            )
+        drawn = jr.bernoulli(key, jax.lax.stop_gradient(x)).astype(x.dtype)
+        return drawn + (x - jax.lax.stop_gradient(x))
+
+    def fire(self, v: Float[Array, "..."], threshold: Param, *, key: Key = None) -> Float[Array, "..."]:
+        return self(v - cast(threshold, v.dtype), key=key)
