@@ -136,14 +136,16 @@ def step_by_step(cell: Any, xs: Any, key: Any = None) -> tuple[Any, Any, Any]:
 
 
 def assert_close(a: Any, b: Any, rtol: float, atol: float | None = None) -> None:
-    """Equal structure, shapes and dtypes, and close values."""
+    """Equal structure, shapes and dtypes, and close values: `atol` is in units of the largest, but at least of 1."""
     assert jax.tree.structure(a) == jax.tree.structure(b)
     for (path, x), y in zip(jax.tree.leaves_with_path(a), jax.tree.leaves(b), strict=True):
         assert jnp.shape(x) == jnp.shape(y), path
         assert jnp.result_type(x) == jnp.result_type(y), path
         if jnp.issubdtype(jnp.result_type(x), jax.dtypes.prng_key):
             x, y = jr.key_data(x), jr.key_data(y)
-        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol if atol is None else atol, err_msg=str(path))
+        scale = np.max(np.abs(y), initial=1.0, where=np.isfinite(y)) if atol is None else 1.0
+        limit = scale * (rtol if atol is None else atol)
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=limit, err_msg=str(path))
 
 
 def assert_equal(a: Any, b: Any) -> None:

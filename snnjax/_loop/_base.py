@@ -48,6 +48,8 @@ def _cut(xs: Trajectory, size: int, count: int) -> PyTree:
 def in_chunks(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> tuple[Any, Trajectory]:
     """Run chunks of `size` steps one after the other in a scan, and then the shorter rest, if any."""
     total = num_steps(xs)
+    if total <= size:
+        return run_chunk(state, xs, 0)
     count, rest = divmod(total, size)
     pieces = []
     if count == 1:

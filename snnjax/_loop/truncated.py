@@ -51,6 +51,8 @@ class TruncatedBPTT(AbstractLoop):
 
 
 def _detach_unless_first(state: Any, start: Int[Array, ""] | int) -> Any:
+    if isinstance(start, int) and start == 0:
+        return state
     dynamic, static = eqx.partition(state, eqx.is_inexact_array)
     first = jnp.asarray(start == 0)
     kept = jax.tree.map(

@@ -143,7 +143,7 @@ def _with_parameter(node: Any, name: str, value: Any) -> Any:
 
 def _parallel(case: Case, kind: str) -> Arrays:
     make = _PARALLEL[kind]
-    node = make(**_arguments(make, case.params), key=jr.key(0))
+    node = make(**_arguments(make, case.params))
     trained = {name: jnp.asarray(a) for name, a in case.arrays.items() if name.startswith("param_")}
 
     def build(parameters: Arrays) -> Any:
