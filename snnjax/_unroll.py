@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from ._cell import AbstractCell, AbstractSequenceCell, as_cell
 from ._errors import InputError, inside, join_path
+from ._kernel import AbstractKernel, Recompute
 from ._loop import BPTT, AbstractLoop
 from ._misc import split_key, type_name
 from ._parameter import resolve
@@ -47,6 +48,8 @@ class _Run(eqx.Module):
     check: bool
     total: int
     start: Int[Array, ""] | int
+    kernel: AbstractKernel
+    watch: Callable | None = None
     path: str = ""
 
     def __call__(
@@ -54,7 +57,8 @@ class _Run(eqx.Module):
     ) -> tuple[Any, Trajectory, PyTree]:
         keep_states, path = keep_states or self.keep_states, join_path(self.path, name)
         with inside(name):
-            return _Run(keep_states, self.check, self.total, self.start, path).whole(cell, state, xs, keys)
+            run = _Run(keep_states, self.check, self.total, self.start, self.kernel, self.watch, path)
+            return run.whole(cell, state, xs, keys)
 
     def whole(self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys) -> tuple[Any, Trajectory, PyTree]:
         is_sequence = isinstance(cell, AbstractSequenceCell)
@@ -65,6 +69,8 @@ class _Run(eqx.Module):
             final, outs, states = cell.scan(self, state, xs, keys)
         else:
             final, outs, states = self._step_through(cell, state, xs, keys)
+        if self.watch is not None:
+            self.watch(self.path, cell, state, xs, keys, outs)
         if self.check:
             outs = self._checked(outs, (outs, states), label)
         return final, outs, states
@@ -80,7 +86,7 @@ class _Run(eqx.Module):
             state, out = cell(state, x, key=key)
             return state, (out, state if self.keep_states else None)
 
-        final, (outs, states) = jax.lax.scan(body, state, (xs, keys))
+        final, (outs, states) = self.kernel(body, state, (xs, keys))
         return final, outs, states
 
     def _checked(self, values: PyTree, watched: PyTree, what: str) -> PyTree:
@@ -178,6 +184,7 @@ def unroll(
     record: Callable[[Any, Out], PyTree] | None = None,
     loop: AbstractLoop = BPTT(),
     check: bool = False,
+    kernel: AbstractKernel = Recompute(),
 ) -> tuple[Any, PyTree]:
     """Run a cell, or a whole network, over a sequence.
 
@@ -193,6 +200,7 @@ def unroll(
     - `loop`: how the backward pass goes through time: `BPTT()`, `CheckpointedBPTT()`, `TruncatedBPTT(window)`.
     - `check`: raise at run time if a value is NaN or infinite, with the name of the layer and the first such
         step. Costs time; for debugging.
+    - `kernel`: how the loop of a cell over the steps is run and differentiated: `Recompute()`, or `Autodiff()`.
 
     **Returns:** the state after the last step, and the outputs (or recordings) with time on axis 0.
 
@@ -208,11 +216,11 @@ def unroll(
     _, vs = snn.unroll(snn.LIF(tau=10.0), xs, state, record=lambda state, z: state.v)
     ```
     """
-    return _unroll(as_cell(cell), xs, state, key, record, loop, check)
+    # Compiled as a whole also when called eagerly: what is not recorded is then not kept either.
+    return _compiled(as_cell(cell), xs, state, key, record, loop, check, kernel)
 
 
-@eqx.filter_jit
-def _unroll(
+def run_whole(
     cell: AbstractCell,
     xs: Trajectory,
     state: Any,
@@ -220,8 +228,10 @@ def _unroll(
     record: Callable | None,
     loop: AbstractLoop,
     check: bool,
+    kernel: AbstractKernel,
+    watch: Callable | None = None,
 ) -> tuple[Any, PyTree]:
-    # Compiled as a whole also when called eagerly: what is not recorded is then not kept either.
+    """What `unroll` compiles. `watch(path, cell, state, xs, keys, outs)` is told of every part that is run."""
     xs = jax.tree.map(jnp.asarray, xs)
     _check_time(xs)
     total = jax.tree.leaves(xs)[0].shape[0]
@@ -238,8 +248,11 @@ def _unroll(
 
     def run_chunk(state: Any, steps: Any, start: Int[Array, ""] | int) -> tuple[Any, PyTree]:
         xs, keys = steps
-        run = _Run(keep_states=record is not None or check, check=check, total=total, start=start)
+        run = _Run(record is not None or check, check, total, start, kernel, watch)
         state, outs, states = run.whole(cell, state, xs, keys)
         return state, outs if record is None else jax.vmap(record)(states, outs)
 
     return loop(run_chunk, state, (xs, keys))
+
+
+_compiled = eqx.filter_jit(run_whole)

@@ -1,0 +1,43 @@
+"""snnjax, with its defaults."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+
+import snnjax as snn
+
+from ._jax import contestant
+from ._workload import DECAY, SLOPE, THRESHOLD, Contestant, Workload
+
+
+def linear(weight: Any) -> eqx.nn.Linear:
+    """Of (inputs, outputs)."""
+    inputs, outputs = weight.shape
+    layer = eqx.nn.Linear(inputs, outputs, use_bias=False, key=jr.key(0))
+    return eqx.tree_at(lambda layer: layer.weight, layer, jnp.asarray(weight).T)
+
+
+def network(workload: Workload) -> snn.Sequential:
+    def neuron() -> snn.LIF:
+        return snn.LIF(decay=DECAY, threshold=THRESHOLD, surrogate=snn.SuperSpike(SLOPE))
+
+    if workload.is_layer:
+        return snn.Sequential(linear(workload.weights[0]), neuron())
+    feedback = [linear(w) for w in workload.feedback]
+    hidden = [snn.Recurrent(neuron(), feedback[i]) if feedback else neuron() for i in range(2)]
+    first, second, last = (linear(w) for w in workload.weights)
+    return snn.Sequential(first, hidden[0], second, hidden[1], last, snn.LI(decay=DECAY))
+
+
+def make(workload: Workload) -> Contestant:
+    model = network(workload)
+    params, rest = eqx.partition(model, snn.trainable(model))
+
+    def run(params: Any, xs: Any) -> Any:
+        model = eqx.combine(params, rest)
+        return jax.vmap(lambda x: snn.unroll(model, x)[1], in_axes=1, out_axes=1)(xs)
+
+    return contestant(workload, params, run, jnp.asarray(workload.inputs))

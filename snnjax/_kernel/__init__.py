@@ -1,0 +1,3 @@
+from ._base import AbstractKernel as AbstractKernel
+from .autodiff import Autodiff as Autodiff
+from .recompute import Recompute as Recompute
