@@ -30,10 +30,10 @@ from ._integrator import AbstractIntegrator as AbstractIntegrator
 from ._integrator import Euler as Euler
 from ._integrator import ExponentialEuler as ExponentialEuler
 from ._integrator import RungeKutta4 as RungeKutta4
-from ._lazy import lazily as _lazily
 from ._kernel import AbstractKernel as AbstractKernel
 from ._kernel import Autodiff as Autodiff
 from ._kernel import Recompute as Recompute
+from ._lazy import lazily as _lazily
 from ._loop import BPTT as BPTT
 from ._loop import AbstractLoop as AbstractLoop
 from ._loop import CheckpointedBPTT as CheckpointedBPTT

@@ -13,6 +13,7 @@ from jaxtyping import Array, PyTree
 
 from ._errors import InputError
 from ._misc import type_name
+from ._primitive import rows
 from ._types import Key, Keys, Out, State, Trajectory
 
 
@@ -183,7 +184,8 @@ class Stateless(AbstractSequenceCell[None]):
             layer: Any = self.layer
             if type(layer) is eqx.nn.Linear and layer.weight.ndim == xs.ndim == 2:
                 # `vmap` of a matrix-vector product would transpose; written so it is one plain product.
-                ys = xs @ layer.weight.T
+                same = xs.dtype == layer.weight.dtype
+                ys = rows(xs, layer.weight, over=1) if same else xs @ layer.weight.T
                 ys = ys if layer.bias is None else ys + layer.bias[None, :]
             elif keys is None:
                 ys = jax.vmap(lambda x: self._apply(x, None))(xs)

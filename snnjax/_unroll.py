@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from ._cell import AbstractCell, AbstractSequenceCell, as_cell
 from ._errors import InputError, inside, join_path
 from ._kernel import AbstractKernel, Recompute
-from ._loop import BPTT, AbstractLoop
+from ._loop import BPTT, AbstractLoop, in_chunks, tile
 from ._misc import split_key, type_name
 from ._parameter import resolve
 from ._types import Key, Keys, Out, Trajectory
@@ -252,7 +252,10 @@ def run_whole(
         state, outs, states = run.whole(cell, state, xs, keys)
         return state, outs if record is None else jax.vmap(record)(states, outs)
 
+    if type(loop) is BPTT and isinstance(cell, AbstractSequenceCell) and jax.default_backend() == "cpu":
+        return in_chunks(run_chunk, state, (xs, keys), tile(total))
     return loop(run_chunk, state, (xs, keys))
 
 
-_compiled = eqx.filter_jit(run_whole)
+# Inlined where the caller compiles: XLA optimises little across the border of a call.
+_compiled = eqx.filter_jit(run_whole, inline=True)  # pyright: ignore[reportCallIssue]

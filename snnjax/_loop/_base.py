@@ -8,7 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
+from .._kernel import scan_chunks
+from .._primitive import fold, unfold
 from .._types import Trajectory
+
+_TILE = 100
 
 
 @runtime_checkable
@@ -35,6 +39,17 @@ class AbstractLoop(eqx.Module):
         """
 
 
+def tile(total: int) -> int:
+    """How many steps of a network are best run layer by layer before the next ones.
+
+    Few enough that what passes between the layers stays in the cache, and needs little memory; so many that the
+    products over them are still large. Lengths that divide the sequence are preferred: no rest has to be joined to it.
+    """
+    if total < 2 * _TILE:
+        return total
+    return next((size for size in sorted(range(64, 161), key=lambda s: abs(s - _TILE)) if total % size == 0), _TILE)
+
+
 def num_steps(xs: Trajectory) -> int:
     """The length of axis 0."""
     return jax.tree.leaves(xs)[0].shape[0]
@@ -42,18 +57,24 @@ def num_steps(xs: Trajectory) -> int:
 
 def _cut(xs: Trajectory, size: int, count: int) -> PyTree:
     """The first `count * size` steps as `count` chunks."""
-    return jax.tree.map(lambda a: a[: count * size].reshape(count, size, *a.shape[1:]), xs)
+    return jax.tree.map(lambda a: fold(a[: count * size], count, size), xs)
 
 
-def in_chunks(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> tuple[Any, Trajectory]:
-    """Run chunks of `size` steps one after the other in a scan, and then the shorter rest, if any."""
+def in_chunks(
+    run_chunk: RunChunk, state: Any, xs: Trajectory, size: int, again: bool = False
+) -> tuple[Any, Trajectory]:
+    """Run chunks of `size` steps one after the other in a loop, and then the shorter rest, if any.
+
+    `again`: keep only the state before each chunk, and run each again in the backward pass.
+    """
     total = num_steps(xs)
+    alone = jax.checkpoint(run_chunk, static_argnums=2) if again else run_chunk
     if total <= size:
-        return run_chunk(state, xs, 0)
+        return alone(state, xs, 0)
     count, rest = divmod(total, size)
     pieces = []
     if count == 1:
-        state, ys = run_chunk(state, jax.tree.map(lambda a: a[:size], xs), 0)
+        state, ys = alone(state, jax.tree.map(lambda a: a[:size], xs), 0)
         pieces.append(ys)
     elif count > 1:
 
@@ -62,9 +83,9 @@ def in_chunks(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> tup
             return run_chunk(state, xs, start)
 
         starts = jnp.arange(count) * size
-        state, ys = jax.lax.scan(body, state, (_cut(xs, size, count), starts))
-        pieces.append(jax.tree.map(lambda a: a.reshape(count * size, *a.shape[2:]), ys))
+        state, ys = scan_chunks(body, state, (_cut(xs, size, count), starts), again)
+        pieces.append(jax.tree.map(unfold, ys))
     if rest:
-        state, ys = run_chunk(state, jax.tree.map(lambda a: a[-rest:], xs), count * size)
+        state, ys = alone(state, jax.tree.map(lambda a: a[-rest:], xs), count * size)
         pieces.append(ys)
     return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *pieces)

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import equinox as eqx
-import jax
 
 from .._types import Trajectory
 from ._base import AbstractLoop, RunChunk, in_chunks, num_steps
@@ -42,6 +41,4 @@ class CheckpointedBPTT(AbstractLoop):
 
     def __call__(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         size = self.size or math.ceil(math.sqrt(num_steps(xs)))
-        # Inside a scan there is nothing for common-subexpression elimination to undo.
-        checkpointed = jax.checkpoint(run_chunk, prevent_cse=False)
-        return in_chunks(checkpointed, state, xs, size)
+        return in_chunks(run_chunk, state, xs, size, again=True)
