@@ -26,6 +26,7 @@ from ._container import Sequential as Sequential
 from ._container import Sum as Sum
 from ._delay import Delay as Delay
 from ._errors import InputError as InputError
+from ._events import Events as Events
 from ._integrator import AbstractIntegrator as AbstractIntegrator
 from ._integrator import Euler as Euler
 from ._integrator import ExponentialEuler as ExponentialEuler

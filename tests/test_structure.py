@@ -14,7 +14,7 @@ LAYERS = [
     ["_types", "_errors", "_progress", "_lazy", "_primitive", "checkpoint"],
     ["_parameter"],
     ["_misc"],
-    ["_kernel"],
+    ["_kernel", "_events"],
     ["_surrogate", "_reset", "_cell", "_loop", "_order", "_integrator", "_scale"],
     ["_unroll", "_delay", "_container", "_spike", "_synapse"],
     ["_neuron"],

@@ -2,6 +2,7 @@
 
 from .fold import fold as fold
 from .fold import unfold as unfold
+from .gather import gather as gather
 from .loop import Linear as Linear
 from .loop import run as run
 from .rows import rows as rows

@@ -3,8 +3,8 @@
 The loop is a primitive of its own for three reasons. What a `scan` puts out begins as an array of zeros, which XLA
 makes, once for all loops of a program, at its very start: every output takes memory from then on, and is written twice.
 Here it begins as copies of a number that only exists when the loop begins. A `scan` that is linear in some of its
-inputs is transposed by keeping all that its steps multiply with; here the transposed step computes it again. And a `scan` over
-chunks of time puts a mapped axis in front of the time inside of them.
+inputs is transposed by keeping all that its steps multiply with; here the transposed step computes it again. And a
+`scan` over chunks of time puts a mapped axis in front of the time inside of them.
 """
 
 from collections.abc import Callable, Sequence
