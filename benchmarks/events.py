@@ -2,9 +2,9 @@
 
     python benchmarks/events.py [--rounds 15] [--out FOLDER]
 
-The network is the SHD-shaped one of `libraries.py` (700-128-128-20, 100 steps, batch 128, one Adam step). All programs take
-turns in one process; what to quote is the median over the rounds of the ratio of a pair. Results are printed and written
-as JSON with versions and device.
+The network is the SHD-shaped one of `libraries.py` (700-128-128-20, 100 steps, batch 128, one Adam step). All programs
+take turns in one process; what to quote is the median over the rounds of the ratio of a pair. Results are printed and
+written as JSON with versions and device.
 """
 
 import argparse
@@ -17,7 +17,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from contestants import snnjax_
 from contestants._workload import Workload
 
@@ -28,10 +27,8 @@ DENSITIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 def programs(density: float) -> dict[str, Any]:
     """Pairs of functions without arguments, each with the input as an array and as events."""
-    workload = Workload("shd", 0)
-    spikes = (np.random.default_rng(0).random((workload.steps, workload.batch, 700)) < density).astype(np.float32)
-    workload.inputs = spikes
-    events = snn.Events.from_dense(spikes)
+    workload = Workload("shd", 0, density)
+    events = snn.Events.from_dense(workload.inputs)
     weight = jnp.asarray(workload.weights[0].T)
     sent = jnp.ones((workload.steps, workload.batch, weight.shape[0]))
 
@@ -41,7 +38,7 @@ def programs(density: float) -> dict[str, Any]:
     forward = jax.jit(project)
     backward = jax.jit(lambda weight, xs: jax.vjp(lambda weight: project(weight, xs), weight)[1](sent))
     made = {}
-    for name, xs in (("array", jnp.asarray(spikes)), ("events", events)):
+    for name, xs in (("array", jnp.asarray(workload.inputs)), ("events", events)):
         made["product", name] = lambda xs=xs: jax.block_until_ready(forward(weight, xs))
         made["weight gradient", name] = lambda xs=xs: jax.block_until_ready(backward(weight, xs))
         made["training step", name] = snnjax_.make(workload, events=name == "events").backward

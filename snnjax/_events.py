@@ -93,7 +93,8 @@ class Events(eqx.Module):
         if spikes.n_batch != spikes.ndim - 1 or spikes.n_dense:
             raise InputError(
                 f"Events.from_bcoo was given n_batch={spikes.n_batch} and n_dense={spikes.n_dense} for {spikes.ndim} "
-                f"axes; it takes a list of indices for every step. Make it by BCOO.fromdense(..., n_batch={spikes.ndim - 1})."
+                f"axes; it takes a list of indices for every step. Make it by "
+                f"BCOO.fromdense(..., n_batch={spikes.ndim - 1})."
             )
         size = spikes.shape[-1]
         indices = spikes.indices[..., 0]
