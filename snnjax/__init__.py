@@ -87,6 +87,8 @@ from ._unroll import unroll as unroll
 
 if TYPE_CHECKING:
     from . import export as export
+    from ._kernel._elementwise import NotElementwise as NotElementwise
+    from ._kernel.fused import Fused as Fused
     from ._neuron.adaptive_current import AdLIF as AdLIF
     from ._neuron.adaptive_quadratic import AdaptiveQIF as AdaptiveQIF
     from ._neuron.adex import AdEx as AdEx
@@ -148,6 +150,8 @@ __getattr__, __dir__ = _lazily(
     __name__,
     {
         "export": ".export",
+        "NotElementwise": "._kernel._elementwise",
+        "Fused": "._kernel.fused",
         "AdLIF": "._neuron.adaptive_current",
         "AdaptiveQIF": "._neuron.adaptive_quadratic",
         "AdEx": "._neuron.adex",

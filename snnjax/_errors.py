@@ -27,7 +27,7 @@ def inside(name: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(error.message, join_path(name, error.path)) from error.__cause__
+        raise type(error)(error.message, join_path(name, error.path)) from error.__cause__
     except Exception as error:
         if name:
             error.add_note(f"raised inside {name}")

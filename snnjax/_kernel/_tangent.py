@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from .. import _primitive
 from ._cut import smallest_cut
-from ._trace import opened, part, variables
+from ._trace import part, traced, variables
 
 Flat = list[Any]
 
@@ -49,7 +49,7 @@ class Tangent:
             leaves, structure = jax.tree.flatten(both(primals, tangents))
             return leaves
 
-        closed = opened(flat_both, flat, self._changing(flat))
+        closed = traced(flat_both, flat, self._changing(flat))
         self._jaxpr, self._consts = closed.jaxpr, closed.consts
         (self._state, self._outs, factors), (self._d_state, self._d_outs) = jax.tree.unflatten(
             structure, closed.jaxpr.outvars

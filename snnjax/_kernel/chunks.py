@@ -8,7 +8,7 @@ import jax
 from .._types import Trajectory
 from ._differentiable import differentiable
 from ._tangent import Flat
-from ._trace import Loop, read
+from ._trace import Loop
 
 
 def scan_chunks(run: Callable, state: Any, chunks: Trajectory, again: bool = False) -> tuple[Any, Trajectory]:
@@ -22,9 +22,7 @@ def scan_chunks(run: Callable, state: Any, chunks: Trajectory, again: bool = Fal
         return jax.lax.scan(jax.checkpoint(run, prevent_cse=False) if again else run, state, chunks)
 
     def step(constants: Flat, state: Flat, x: Flat, _: Flat) -> tuple[Flat, Flat, Flat]:
-        values = loop.step(constants, state, x)
-        out = [read(values, v) for v in loop.jaxpr.outvars]
-        return out[: len(state)], out[len(state) :], []
+        return *loop.ends(loop.values(constants, state, x)), []
 
     leaves, xs = jax.tree.leaves(state), jax.tree.leaves(chunks)
     final, outs = differentiable(step, [], loop.invariants(), leaves, xs, lead=1, again=again)

@@ -9,7 +9,7 @@ from .._types import Trajectory
 from ._base import AbstractKernel, Step
 from ._differentiable import differentiable
 from ._tangent import Flat
-from ._trace import Loop, read
+from ._trace import Loop
 from ._weights import add_tangent, products
 
 
@@ -38,9 +38,8 @@ class Recompute(AbstractKernel):
         def tapped(constants: Flat, state: Flat, x: Flat, taps: Flat) -> tuple[Flat, Flat, Flat]:
             pairs = zip(found, taps, strict=True)
             alter = {p.result: functools.partial(add_tangent, tap) for p, tap in pairs if tap is not None}
-            values = loop.step(constants, state, x, alter)
-            out = [read(values, v) for v in loop.jaxpr.outvars]
-            return out[: len(state)], out[len(state) :], [read(values, p.factor) for p in found]
+            values = loop.values(constants, state, x, alter)
+            return *loop.ends(values), [values[p.factor] for p in found]
 
         leaves, steps = jax.tree.leaves(state), jax.tree.leaves(xs)
         final, outs = differentiable(tapped, found, loop.invariants(), leaves, steps)

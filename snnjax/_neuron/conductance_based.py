@@ -111,7 +111,7 @@ class CobaLIF(AbstractNeuron[CobaLIFState]):
         x = as_current(x, state.v)
         zero = jnp.zeros((), dtype)
         # Where a signed input is zero, half of the derivative goes to either side.
-        inputs = jnp.where(x < 0, zero, x) if self.separate else jnp.maximum(jnp.stack([x, -x]), zero)
+        inputs = jnp.where(x < 0, zero, x) if self.separate else (jnp.maximum(x, zero), jnp.maximum(-x, zero))
         decay = decay_factor(self.tau_excitatory, self.decay_excitatory, self.dt, dtype)
         g_excitatory, exciting = self.arrival(state.g_excitatory, inputs[0], decay)
         decay = decay_factor(self.tau_inhibitory, self.decay_inhibitory, self.dt, dtype)
