@@ -160,7 +160,8 @@ def _check_state(cell: AbstractCell, state: Any, expected: Any) -> None:
         )
 
 
-def _check_time(xs: Trajectory) -> None:
+def check_time(xs: Trajectory) -> None:
+    """All leaves must have the same number of steps, at least one."""
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)]
     if not shapes or any(len(shape) == 0 for shape in shapes):
         raise InputError(
@@ -220,6 +221,11 @@ def unroll(
     return _compiled(as_cell(cell), xs, state, key, record, loop, check, kernel)
 
 
+def run_part(cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, kernel: AbstractKernel) -> tuple:
+    """A cell over consecutive steps, as it is run inside of a network: the final state and the outputs."""
+    return _Run(False, False, jax.tree.leaves(xs)[0].shape[0], 0, kernel).whole(cell, state, xs, keys)[:2]
+
+
 def run_whole(
     cell: AbstractCell,
     xs: Trajectory,
@@ -230,10 +236,14 @@ def run_whole(
     check: bool,
     kernel: AbstractKernel,
     watch: Callable | None = None,
+    start: Int[Array, ""] | int = 0,
 ) -> tuple[Any, PyTree]:
-    """What `unroll` compiles. `watch(path, cell, state, xs, keys, outs)` is told of every part that is run."""
+    """What `unroll` compiles. `watch(path, cell, state, xs, keys, outs)` is told of every part that is run.
+
+    `start` is the number of steps before these, of whose keys they get the next ones.
+    """
     xs = jax.tree.map(jnp.asarray, xs)
-    _check_time(xs)
+    check_time(xs)
     total = jax.tree.leaves(xs)[0].shape[0]
     cell = resolve(cell)
     first = jax.tree.map(lambda a: a[0], xs)
@@ -244,7 +254,8 @@ def run_whole(
         expected = eqx.filter_eval_shape(lambda x, k: cell.init_state(x, key=k), first, init_key)
         _check_state(cell, state, expected)
         state = jax.tree.map(jnp.asarray, state)
-    keys = None if step_key is None else jr.split(step_key, total)
+    # The key of a step depends on its index only, so that a sequence may be cut anywhere.
+    keys = None if step_key is None else jax.vmap(lambda t: jr.fold_in(step_key, t))(start + jnp.arange(total))
 
     def run_chunk(state: Any, steps: Any, start: Int[Array, ""] | int) -> tuple[Any, PyTree]:
         xs, keys = steps
