@@ -198,7 +198,8 @@ def unroll(
     - `key`: a PRNG key for stochastic cells, split per step and per layer.
     - `record`: a function of the state after a step and of its output; what it returns is stacked over time
         and returned in place of the outputs. Recording never changes a spike.
-    - `loop`: how the backward pass goes through time: `BPTT()`, `CheckpointedBPTT()`, `TruncatedBPTT(window)`.
+    - `loop`: how the backward pass goes through time: `BPTT()`, `CheckpointedBPTT()`,
+        `Budget(bytes)`, `TruncatedBPTT(window)`.
     - `check`: raise at run time if a value is NaN or infinite, with the name of the layer and the first such
         step. Costs time; for debugging.
     - `kernel`: how the loop of a cell over the steps is run and differentiated: `Recompute()`, or `Autodiff()`.

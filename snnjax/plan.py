@@ -257,7 +257,7 @@ def memory(
     """Peak temporary memory of a model under each loop, by the account of the compiler; nothing is run.
 
     Inputs, outputs, parameters and their gradients are not part of it. The backward pass is from all outputs and the
-    final state to all trained parameters; the loss is not part of it either.
+    final state to all trained parameters (to the inputs if there are none); the loss is not part of it either.
 
     **Arguments:**
 
@@ -294,5 +294,11 @@ def memory(
             widened = jax.tree.map(lambda a: jax.ShapeDtypeStruct((a.shape[0], batch, *a.shape[1:]), a.dtype), xs)
             inputs = arrays, widened, None if key is None else jr.split(key, batch)
         forward[str(loop)] = temporary_bytes(run, params, inputs)
-        backward[str(loop)] = backward_bytes(run, params, inputs)
+        if jax.tree.leaves(params):
+            backward[str(loop)] = backward_bytes(run, params, inputs)
+        else:
+            still = inputs[0], inputs[2]
+            backward[str(loop)] = backward_bytes(
+                lambda xs, still, run=run: run(params, (still[0], xs, still[1])), inputs[1], still
+            )
     return Memory(forward, backward)
