@@ -49,7 +49,8 @@ def measure(density: float, rounds: int) -> dict[str, Any]:
     both = programs(density)
     made = both["made"]
     for run in made.values():
-        run(), run()
+        run()
+        run()
     seconds: dict[tuple[str, str], list[float]] = {name: [] for name in made}
     for _ in range(rounds):
         for name, run in made.items():

@@ -67,7 +67,7 @@ def work(contestant: str, workload: str) -> None:
     file, arguments, packages = CONTESTANTS[contestant]
     module = importlib.import_module(f"contestants.{file}")
     shape = Workload(*parse(workload))
-    shape.inputs, shape.weights  # noqa: B018  (made before the memory is measured)
+    _ = shape.inputs, shape.weights  # made before the memory is measured
     before = peak_mib()
     made = module.make(shape, **arguments)
     versions = {package: metadata.version(package) for package in packages}
@@ -204,13 +204,12 @@ def main() -> None:
         return
     logs = options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    reports = []
+    reports, path = [], options.out / "libraries.json"
     for workload in options.workload:
         report = race(workload, options.only, options.rounds, logs)
         reports.append(report)
         print("\n" + table(report) + "\n", flush=True)
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        path = options.out / "libraries.json"
         path.write_text(json.dumps({"device": machine, "reports": reports}, indent=2) + "\n")
     print(f"written to {path}")
 

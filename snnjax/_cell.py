@@ -174,11 +174,12 @@ class Stateless(AbstractSequenceCell[None]):
     def _of_events(self, x: Events, otherwise: Callable, key: Key) -> Any:
         """The layer's output for one step, or for all; `otherwise` computes it from an array."""
         weights = jax.tree.leaves(eqx.filter(self.layer, eqx.is_inexact_array))
-        if type(self.layer) is not eqx.nn.Linear or self.layer.weight.ndim != 2:
+        layer: Any = self.layer
+        if type(layer) is not eqx.nn.Linear or layer.weight.ndim != 2:
             return otherwise(x.dense(weights[0].dtype if weights else None))
         self._prepare(weights[0], (x.size,), key)
-        ys = x.project(self.layer.weight)
-        return ys if self.layer.bias is None else ys + self.layer.bias.reshape((1,) * (ys.ndim - 1) + (-1,))
+        ys = x.project(layer.weight)
+        return ys if layer.bias is None else ys + layer.bias.reshape((1,) * (ys.ndim - 1) + (-1,))
 
     def __call__(self, state: None, x: Any, *, key: Key = None) -> tuple[None, Out]:
         del state

@@ -129,7 +129,7 @@ def _part(path: str, cell: AbstractCell, state: Any, xs: Any, keys: Keys, outs: 
         schedule, why = "loop", _why(cell, loop, kernel)
         invariants = jax.eval_shape(loop.invariants)
         leaves = _shapes((jax.tree.leaves(state), jax.tree.leaves((x, key))))
-        operations = steps * _operations(loop.step, invariants, *leaves)
+        operations = steps * _operations(lambda *args: loop.ends(loop.values(*args)), invariants, *leaves)
     name = type_name(getattr(cell, "layer", cell))
     return Part(path, name, schedule, why, _words(xs), _words(outs), operations, _kept(run, state, xs))
 

@@ -1,7 +1,8 @@
 """Compile the fused kernel of every elementwise cell for an H100, on a machine without a GPU. Not collected by pytest.
 
-XLA's compiler for GPUs needs neither a GPU nor a driver, only a description of one. So what cannot be run here can still be
-refused here: operations that a backend cannot compile, registers that spill into memory, and memory that grows.
+XLA's compiler for GPUs needs neither a GPU nor a driver, only a description of one. So what cannot be run here can
+still be refused here: operations that a backend cannot compile, registers that spill into memory, and memory that
+grows.
 
 To install (JAX 0.12; 700 MB) and run:
 
@@ -11,10 +12,10 @@ To install (JAX 0.12; 700 MB) and run:
     python -m tests.aot_h100                                  # all cells, both backends: some minutes
     python -m tests.aot_h100 --backend triton --segment 4 LIF ALIF
 
-It prints, per cell, the seconds to compile one gradient (both kernels), the temporary memory for 500 steps of 16 examples
-of 512 neurons, and the registers per thread of the forward and the reverse kernel. The exit status is 1 if a cell does not
-compile, spills more than a few registers into memory, or needs more memory than its saved states and the cotangents of its
-outputs explain.
+It prints, per cell, the seconds to compile one gradient (both kernels), the temporary memory for 500 steps of 16
+examples of 512 neurons, and the registers per thread of the forward and the reverse kernel. The exit status is 1 if a
+cell does not compile, spills more than a few registers into memory, or needs more memory than its saved states and the
+cotangents of its outputs explain.
 """
 
 import argparse
@@ -83,7 +84,7 @@ def said():
 
 
 def explained(model, segment):
-    """The bytes that a gradient needs: saved states, parameters and their gradients as lanes, cotangents of the outputs."""
+    """The bytes that a gradient needs: saved states, parameters and their gradients, cotangents of the outputs."""
     model = snn.resolve(model)
     x = jnp.zeros(N)
     state = model.init_state(x)

@@ -124,7 +124,7 @@ def test_states_and_outputs_of_any_kind():
 
 
 def test_bfloat16():
-    """Inputs and outputs of 16 bits, a state and gradients of 32; rounding of the inputs' gradient is all that differs."""
+    """Inputs and outputs of 16 bits, state and gradients of 32; only the inputs' gradient is rounded more."""
     model = make(all_cells["LIF-trained"], "float32")
     assert_agree(model, drive(jr.key(6), (T, M), "bfloat16"), rtol=1e-2)
     (final, zs), (grads, _, d_xs) = value_and_gradients(model, drive(jr.key(6), (T, M), "bfloat16"), FUSED)

@@ -108,8 +108,8 @@ def _is_zero(tangent: Any) -> bool:
 def _as_array(tangent: Any) -> Any:
     if type(tangent) is not SymbolicZero:
         return tangent
-    shape: Any = tangent.shape
-    return np.zeros(shape, tangent.dtype) if tangent.dtype == jax.dtypes.float0 else jnp.zeros(shape, tangent.dtype)
+    shape, dtype = tuple(tangent.shape), np.dtype(tangent.dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return np.zeros(shape, dtype) if dtype == jax.dtypes.float0 else jnp.zeros(shape, dtype)
 
 
 def _given(tangents: Flat) -> Flat:

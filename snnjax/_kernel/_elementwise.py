@@ -1,7 +1,7 @@
 """Functions that compute every neuron from its own values alone, as operations on lanes: vectors of any length.
 
-A lane is one neuron of one example. A step that never looks at another lane can be run on any number of them at once, in
-vectors as long as the hardware likes; that is what a kernel needs to know of it.
+A lane is one neuron of one example. A step that never looks at another lane can be run on any number of them at once,
+in vectors as long as the hardware likes; that is what a kernel needs to know of it.
 """
 
 import functools
@@ -73,8 +73,8 @@ def _refuse(name: str) -> NotElementwise:
     return refusal("uses an operation that is not known to be elementwise", f"`{name}`")
 
 
-# Calls that a kernel cannot make. The first are opened before anything is differentiated, the others after it: what they
-# say about derivatives is then no longer of interest.
+# Calls that a kernel cannot make. The first are opened before anything is differentiated, the others after it: what
+# they say about derivatives is then no longer of interest.
 _BEFORE = GROUPS | {"scan", "checkpoint", "remat", "remat2"}
 _AFTER = _BEFORE | {"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin"}
 
@@ -210,11 +210,13 @@ class Lanes:
         values: dict[Any, Any] = {v: jnp.full(count, c, v.aval.dtype) for v, c in self._constants.items()}
         values.update((v, _enter(a, v.aval.dtype)) for v, a in zip(self.jaxpr.invars, args, strict=True))
         # Numbers are made into lanes, once each, so that nothing else needs to know of them.
-        for atom in (a for atoms in (*(e.invars for e in self.eqns), self.jaxpr.outvars) for a in atoms):
+        atoms: list[Any] = [a for atoms in (*(e.invars for e in self.eqns), self.jaxpr.outvars) for a in atoms]
+        for atom in atoms:
             if isinstance(atom, jex.Literal):
-                key = np.asarray(atom.val).tobytes(), atom.aval.dtype  # as bytes, zero differs from minus zero
+                dtype = jnp.result_type(atom.aval)
+                key = np.asarray(atom.val).tobytes(), dtype  # as bytes, zero differs from minus zero
                 if key not in values:
-                    values[key] = jnp.full(count, atom.val, atom.aval.dtype)
+                    values[key] = jnp.full(count, atom.val, dtype)
                 values[id(atom)] = values[key]
         for eqn, compute in zip(self.eqns, self._computations, strict=True):
             found = [values[id(a) if isinstance(a, jex.Literal) else a] for a in eqn.invars]

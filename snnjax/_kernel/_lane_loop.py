@@ -84,7 +84,7 @@ def run(
     def go(invariants: list, state: list, xs: list, keep: bool) -> Any:
         """Forward; the states at the start of every segment are the third result, if they are kept."""
         final, outs = lanes.dtypes
-        starts = [struct((segments.count,), dtype) for dtype in final] if keep else []
+        starts = [struct((segments.number,), dtype) for dtype in final] if keep else []
         results = [struct((), dtype) for dtype in final], [struct((steps,), dtype) for dtype in outs], starts
         kernel = forward(lanes.step, segments)
         return _launched(launch, tile, kernel, (invariants, state, xs), results, "snn_fused")
@@ -125,7 +125,8 @@ def run(
 
 def _instantiated(cotangent: Any) -> Array:
     if isinstance(cotangent, SymbolicZero):
-        return jnp.zeros(cotangent.aval.shape, cotangent.aval.dtype)
+        aval: Any = cotangent.aval
+        return jnp.zeros(aval.shape, aval.dtype)
     return cotangent
 
 

@@ -1,5 +1,6 @@
 """The step of a loop, and its pullback, for lanes."""
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,8 +13,8 @@ from ._elementwise import Lanes, computing, refusal, stored
 from ._time_loop import Pull
 from ._trace import Loop, variables
 
-# Operations of a segment that still fit: compiled for an H100, no cell with fewer spilled registers into memory, and the
-# Runge-Kutta method with 780 did.
+# Operations of a segment that still fit: compiled for an H100, no cell with fewer spilled registers into memory, and
+# the Runge-Kutta method with 780 did.
 _UNROLLED = 500
 
 # Operations of a step that do not fit: one of 1500 is compiled for a minute, and spills registers.
@@ -48,7 +49,7 @@ class LaneStep:
         self._shape = max((v.aval.shape for part in self._ins[1:] for v in part), key=math.prod, default=())
         #: The number of lanes.
         self.count = math.prod(self._shape)
-        self._whole = self._lanes(lambda *args: sum(self._apply(args), []))
+        self._whole = self._lanes(lambda *args: [*itertools.chain(*self._apply(args))])
         self._states = self._lanes(lambda *args: self._apply(args)[0])
         #: The positions of what can be differentiated among the invariants, the inputs that are read, and the outputs.
         self.inexact = tuple(map(_inexact, (self._ins[0], self._ins[2], self._outs[1])))
@@ -56,7 +57,7 @@ class LaneStep:
         self.moving = _inexact(state)
 
     def _lanes(self, function: Any, more: Sequence[Any] = ()) -> Lanes:
-        atoms = [*sum(map(list, self._ins), []), *more]
+        atoms = [*itertools.chain(*self._ins), *more]
         avals = [jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in atoms]
         return Lanes(function, avals, self._shape, self._backend, linear=len(more))
 
@@ -94,7 +95,7 @@ class LaneStep:
         return self._states([*invariants, *state, *x])
 
     def pull(self, invariants: Sequence[int], xs: Sequence[int], outs: Sequence[int]) -> Pull:
-        """The pullback of a step: from cotangents of the state and of `outs` to those of `invariants`, state and `xs`."""
+        """The pullback of a step, from cotangents of the state and `outs` to those of `invariants`, state and `xs`."""
 
         def function(*args: Any) -> list:
             *parts, d_state, d_outs = self._split(args, len(self.moving), len(outs))
@@ -105,18 +106,18 @@ class LaneStep:
                 for part, positions, values in zip(mixed, wanted, moving, strict=True):
                     for i, value in zip(positions, values, strict=True):
                         part[i] = value
-                state, results = self._apply(sum(mixed, []))
+                state, results = self._apply([*itertools.chain(*mixed)])
                 return [state[i] for i in self.moving], [results[i] for i in outs]
 
             _, vjp = jax.vjp(of, *([part[i] for i in where] for part, where in zip(parts, wanted, strict=True)))
-            return sum(vjp((d_state, d_outs)), [])
+            return [*itertools.chain(*vjp((d_state, d_outs)))]
 
         cotangents = [*(self._outs[0][i] for i in self.moving), *(self._outs[1][i] for i in outs)]
         lanes = self._lanes(function, cotangents)
         first, second = len(invariants), len(invariants) + len(self.moving)
 
         def pull(*args: list) -> tuple[list, list, list]:
-            results = lanes(sum(args, []))
+            results = lanes([*itertools.chain(*args)])
             return results[:first], results[first:second], results[second:]
 
         return pull
@@ -145,5 +146,5 @@ class LaneStep:
         return [
             value(v, atom)
             for part, atoms in zip((final, outs), self._outs, strict=True)
-            for v, atom in zip(part, atoms)
+            for v, atom in zip(part, atoms, strict=True)
         ]

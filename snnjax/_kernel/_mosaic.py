@@ -66,12 +66,12 @@ class _Access:
 def launch(
     kernel: Callable[[Any, list], None], ins: list, outs: list, title: str, *, tile: int, interpret: bool
 ) -> list:
-    """Run `kernel(access, refs)`, with references to the arrays `ins` and the results `outs`, for every tile of lanes."""
+    """Run `kernel(access, refs)` for every tile of lanes, with references to the arrays `ins` and results `outs`."""
     lanes = ins[0].shape[-1]
     if _IS_OLD:
         raise InputError(
-            f"Fused was given backend='mosaic' with JAX {jax.__version__}; it takes JAX 0.10 or newer for Mosaic kernels. "
-            f"Use backend='triton'."
+            f"Fused was given backend='mosaic' with JAX {jax.__version__}; it takes JAX 0.10 or newer for Mosaic "
+            f"kernels. Use backend='triton'."
         )
     options: dict[str, Any] = {}
     if interpret:
@@ -80,7 +80,7 @@ def launch(
                 f"Fused was given backend='mosaic' and interpret=True with JAX {jax.__version__}; its interpreter of "
                 f"Mosaic kernels comes with JAX 0.12. Use backend='triton', which computes the same."
             )
-        options["interpret"] = plgpu.InterpretGPUParams()
+        options["interpret"] = plgpu.InterpretGPUParams()  # pyright: ignore[reportAttributeAccessIssue]
     call = plgpu.kernel(
         lambda *refs: kernel(_Access(lanes, tile), list(refs)),
         out_type=tuple(outs),

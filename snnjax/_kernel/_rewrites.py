@@ -1,7 +1,7 @@
 """Elementary functions put together from others, for the compilers of kernels that lack them.
 
-Each agrees with JAX's own to a few units in the last place, also at zero and at infinity, unless it says otherwise. They
-are called inside of kernels, so they may use only what the backends that need them have.
+Each agrees with JAX's own to a few units in the last place, also at zero and at infinity, unless it says otherwise.
+They are called inside of kernels, so they may use only what the backends that need them have.
 """
 
 from typing import Any
@@ -58,10 +58,8 @@ def round_to_even(x: Array, rounding_method: Any = lax.RoundingMethod.TO_NEAREST
     """The nearest whole number; halves go to the even one, or away from zero."""
     below = jnp.floor(x)
     rest = x - below
-    if rounding_method == lax.RoundingMethod.TO_NEAREST_EVEN:
-        up = below - 2 * jnp.floor(below / 2) == 1
-    else:
-        up = x > 0
+    to_even = rounding_method == lax.RoundingMethod.TO_NEAREST_EVEN
+    up = below - 2 * jnp.floor(below / 2) == 1 if to_even else x > 0
     return jnp.where((rest > 0.5) | ((rest == 0.5) & up), below + 1, below)
 
 

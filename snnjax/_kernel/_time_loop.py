@@ -1,9 +1,10 @@
 """The loop over time inside of a kernel, forward and in reverse, for whatever runs it.
 
-Every program of the grid takes some lanes through all steps, with their state in registers. Time is cut into segments. The
-forward loop writes down the state at the start of each; the reverse loop reads it, computes the segment again, and goes
-back through it step by step. What a segment reads is read at its beginning, all at once, so that memory is waited for only
-once. The steps that make up no whole segment are segments of one step each: a shorter one would be compiled again.
+Every program of the grid takes some lanes through all steps, with their state in registers. Time is cut into segments.
+The forward loop writes down the state at the start of each; the reverse loop reads it, computes the segment again, and
+goes back through it step by step. What a segment reads is read at its beginning, all at once, so that memory is waited
+for only once. The steps that make up no whole segment are segments of one step each: a shorter one would be compiled
+again.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class Segments(NamedTuple):
     rest: int
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         return self.whole + self.rest
 
 
@@ -89,7 +90,7 @@ def forward(step: Step, segments: Segments) -> Callable[[Access, Any, Any], None
 
 
 def reverse(advance: Advance, pull: Pull, segments: Segments) -> Callable[[Access, Any, Any], None]:
-    """The kernel that goes back: from `(invariants, starts, xs, d_final, d_outs)` to `(d_invariants, d_state, d_xs)`."""
+    """The kernel that goes back, from (invariants, starts, xs, d_final, d_outs) to (d_invariants, d_state, d_xs)."""
     size, whole, rest = segments
 
     def kernel(access: Access, ins: Any, to: Any) -> None:

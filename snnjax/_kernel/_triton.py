@@ -44,7 +44,7 @@ class _Access:
 def launch(
     kernel: Callable[[Any, list], None], ins: list, outs: list, title: str, *, tile: int, interpret: bool
 ) -> list:
-    """Run `kernel(access, refs)`, with references to the arrays `ins` and the results `outs`, for every tile of lanes."""
+    """Run `kernel(access, refs)` for every tile of lanes, with references to the arrays `ins` and results `outs`."""
     lanes = ins[0].shape[-1]
     call = pl.pallas_call(
         lambda *refs: kernel(_Access(lanes, tile), list(refs)),

@@ -23,7 +23,8 @@ class Fused(AbstractKernel):
     An ordinary loop launches several kernels per step and sends the state through memory between them. Here every
     neuron of every example is a lane, the kernel takes a tile of lanes through all steps with their state in registers,
     and the backward pass does the same in reverse: it reads the state at the start of every segment of `segment` steps,
-    computes the segment once more, and goes back through it. The results are those of the other kernels, up to rounding.
+    computes the segment once more, and goes back through it. The results are those of the other kernels, up to
+    rounding.
 
     Any cell whose neurons do not look at each other can be run so, the user's own included. What is the same in
     every step (a decay from a time constant) is computed outside, by JAX. Under `jax.vmap` examples become lanes too.
