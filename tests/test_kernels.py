@@ -1,0 +1,217 @@
+"""The schedule of `unroll`: equal to JAX's own differentiation of a plain loop, and as small as it says."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import snnjax as snn
+from snnjax._kernel._cut import smallest_cut
+from snnjax._primitive import Linear, fold, rows, run, unfold
+
+from .helpers import N, all_containers, assert_close, drive, make, step_by_step
+
+T, BATCH = 7, 3
+NETWORKS = ["Sequential-deep", "Recurrent", "Recurrent-in-Sequential", "Residual-shortcut", "Parallel-Concatenate"]
+
+
+def weighted(ys):
+    return (jnp.sin(jnp.arange(ys.size, dtype=ys.dtype)).reshape(ys.shape) * ys).sum()
+
+
+def loss_of(model, kernel, loop=snn.BPTT()):
+    """The parameters, and a loss of them and of a batch."""
+    params, rest = eqx.partition(model, eqx.is_inexact_array)
+
+    def loss(params, xs):
+        def one(x):
+            return snn.unroll(eqx.combine(params, rest), x, kernel=kernel, loop=loop)[1]
+
+        return weighted(jax.vmap(one, in_axes=1, out_axes=1)(xs))
+
+    return params, loss
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_and_tangents_are_those_of_a_plain_loop(name):
+    xs = drive(jr.key(1), (T, BATCH, N), "float64")
+    found = []
+    for kernel in (snn.Recompute(), snn.Autodiff()):
+        params, loss = loss_of(make(all_containers[name], "float64"), kernel)
+        direction = jax.tree.map(lambda a: jnp.cos(jnp.arange(a.size, dtype=a.dtype)).reshape(a.shape), (params, xs))
+
+        @jax.jit
+        def both(params, xs, loss=loss, direction=direction):
+            return jax.grad(loss, (0, 1))(params, xs), jax.jvp(loss, (params, xs), direction)
+
+        found.append(both(params, xs))
+    assert jnp.abs(found[1][0][1]).max() > 0
+    assert_close(*found, rtol=1e-10)
+
+
+def test_second_derivatives_are_symmetric():
+    """Plain JAX forgets custom derivatives inside of loops when it differentiates in reverse; here the orders agree."""
+    params, loss = loss_of(make(all_containers["Recurrent"], "float64"), snn.Recompute())
+    xs = drive(jr.key(1), (T, BATCH, N), "float64")
+    direction = jax.tree.map(jnp.ones_like, (params, xs))
+    forward_over_reverse = jax.jit(lambda p, x: jax.jvp(jax.grad(loss, (0, 1)), (p, x), direction)[1])(params, xs)
+    reverse_over_forward = jax.jit(jax.grad(lambda p, x: jax.jvp(loss, (p, x), direction)[1], (0, 1)))(params, xs)
+    assert max(float(jnp.abs(a).max()) for a in jax.tree.leaves(reverse_over_forward)) > 0.1
+    assert_close(forward_over_reverse, reverse_over_forward, rtol=1e-10)
+
+
+def kept_arrays(function, *args):
+    """The shapes of what the backward pass of a function takes over from its forward pass."""
+    return [leaf.shape for leaf in jax.tree.leaves(jax.eval_shape(lambda *a: jax.vjp(function, *a)[1], *args))]
+
+
+@pytest.mark.parametrize(
+    ("cell", "arrays"), [(snn.LIF(), 1), (snn.CubaLIF(), 1), (snn.ALIF(), 1), (snn.LI(), 0)], ids=lambda c: repr(c)[:7]
+)
+def test_one_array_per_step_is_kept(cell, arrays):
+    xs = jnp.ones((11, 5))
+    shapes = kept_arrays(lambda xs: snn.unroll(cell, xs)[1], xs)
+    assert shapes.count((11, 5)) == arrays
+    assert all(shape == () or shape[0] != 11 for shape in shapes if shape != (11, 5))
+
+
+def test_no_product_of_weights_in_a_backward_loop():
+    """The weights of a feedback get their gradient from one product over all steps."""
+    model = snn.Recurrent(snn.LIF(tau=3.0), eqx.nn.Linear(5, 5, key=jr.key(0)))
+    params, loss = loss_of(model, snn.Recompute())
+    jaxpr = jax.make_jaxpr(jax.grad(loss))(params, jnp.ones((T, BATCH, 5)))
+    text = str(jaxpr)
+    assert text.count("snnjax_outer") == 1
+    loops = [e for e in jaxpr.eqns if e.primitive.name == "snnjax_loop"]
+    assert not any(a.shape == (5, 5) for e in loops for v in e.outvars for a in [v.aval])
+
+
+@pytest.mark.parametrize("steps", [230, 300])
+def test_tiles_of_time_are_the_whole(steps):
+    """Networks are run in tiles of steps on long sequences, with a rest or without."""
+    model = make(all_containers["Recurrent-in-Sequential"], "float64")
+    xs = drive(jr.key(1), (steps, N), "float64")
+    final, ys = snn.unroll(model, xs)
+    assert_close((final, ys), step_by_step(model, xs)[:2], rtol=1e-12)
+    gradients = []
+    for loop in (snn.BPTT(), snn.TruncatedBPTT(1000)):  # the second is never cut into tiles
+        params, loss = loss_of(model, snn.Recompute(), loop)
+        gradients.append(jax.jit(jax.grad(loss, (0, 1)))(params, xs[:, None]))
+    assert_close(*gradients, rtol=1e-9)
+
+
+def test_a_step_with_a_loop_or_a_branch_of_its_own():
+    class Solver(snn.AbstractCell):
+        rate: jax.Array
+
+        def init_state(self, x, *, key=None):
+            return jnp.zeros_like(x)
+
+        def __call__(self, state, x, *, key=None):
+            v = jax.lax.fori_loop(0, 3, lambda _, v: v + self.rate * (x - v), state)
+            v = jax.lax.cond(x.sum() > 0, lambda v: v, lambda v: 2 * v, v)
+            return v, v
+
+    xs = jr.normal(jr.key(0), (T, BATCH, N))
+    found = []
+    for kernel in (snn.Recompute(), snn.Autodiff()):
+        params, loss = loss_of(Solver(jnp.array(0.3)), kernel)
+        found.append(jax.jit(jax.grad(loss, (0, 1)))(params, xs))
+    assert_close(*found, rtol=1e-12)
+
+
+def test_callbacks_in_a_step_are_called_in_order():
+    seen = []
+
+    class Talking(snn.AbstractCell):
+        def init_state(self, x, *, key=None):
+            return jnp.zeros_like(x)
+
+        def __call__(self, state, x, *, key=None):
+            jax.debug.callback(lambda x: seen.append(float(x)), x, ordered=True)
+            return state + x, state
+
+    snn.unroll(Talking(), jnp.arange(5.0))
+    jax.effects_barrier()
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_the_cut_is_the_smallest():
+    def step(v, x, big):
+        small = v * 2 + x  # one number tells all that is needed
+        return jnp.exp(small) * big, jnp.sin(small)
+
+    closed = jax.make_jaxpr(step)(jnp.ones(()), jnp.ones(()), jnp.ones(9))
+    needed = [eqn.outvars[0] for eqn in closed.eqns if eqn.primitive.name in ("exp", "sin")]
+    cut = smallest_cut(closed.eqns, closed.jaxpr.invars[:2], [], needed)
+    assert len(cut) == 1
+    assert cut[0].aval.shape == ()
+    kept = closed.jaxpr.invars[:2]
+    assert smallest_cut(closed.eqns, closed.jaxpr.invars, kept, [closed.jaxpr.outvars[0]])[-1] in [
+        closed.jaxpr.invars[2],
+        closed.jaxpr.outvars[0],
+    ]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_loop_is_a_scan(reverse):
+    """The loop of all schedules, forward, batched along any axis, transposed, and differentiated."""
+
+    def body(constants, carry, x):
+        (w,), (c,), (x,) = constants, carry, x
+        c = w * c + x
+        return [c], [3 * c - x]
+
+    def by_loop(w, c, xs):
+        final, ys = run(body, [w], [c], [xs], steps=6, reverse=reverse, linear=Linear([False], [True]))
+        return final[0], ys[0]
+
+    def by_scan(w, c, xs):
+        return jax.lax.scan(lambda c, x: (w * c + x, 3 * (w * c + x) - x), c, xs, reverse=reverse)
+
+    w, c, xs = jnp.array(0.7), jr.normal(jr.key(0), (4,)), jr.normal(jr.key(1), (6, 4))
+    batch = jr.normal(jr.key(2), (6, 4, 5))
+    found = []
+    for loop in (by_loop, by_scan):
+        total = lambda w, c, xs, loop=loop: sum(map(weighted, loop(w, c, xs)))  # noqa: E731
+        found.append(
+            (
+                loop(w, c, xs),
+                jax.grad(total, (1, 2))(w, c, xs),
+                jax.vmap(loop, in_axes=(None, None, 2), out_axes=(0, 2))(w, c, batch),
+                jax.vmap(jax.grad(total, (1, 2)), in_axes=(0, None, 2))(jnp.arange(5.0) / 5, c, batch),
+                jax.jvp(loop, (w, c, xs), (1 + w, 2 * c, 3 * xs)),
+            )
+        )
+    assert_close(*found, rtol=1e-12)
+
+
+def test_time_is_folded_without_moving_a_batch():
+    a = jnp.arange(48.0).reshape(6, 2, 4)
+    np.testing.assert_array_equal(fold(a, 3, 2), a.reshape(3, 2, 2, 4))
+    np.testing.assert_array_equal(unfold(fold(a, 3, 2)), a)
+    for axis in range(3):
+        batched = jax.vmap(lambda a: unfold(3 * fold(a, 3, 2)), in_axes=axis, out_axes=axis)(jnp.moveaxis(a, 1, axis))
+        np.testing.assert_array_equal(batched, 3 * jnp.moveaxis(a, 1, axis))
+    np.testing.assert_array_equal(jax.grad(lambda a: (fold(a, 3, 2) ** 2).sum())(a), 2 * a)
+
+
+def test_rows_are_a_product():
+    xs, w = jr.normal(jr.key(0), (5, 3, 4)), jr.normal(jr.key(1), (2, 4))
+    np.testing.assert_allclose(rows(xs, w, over=1), xs @ w.T, atol=1e-12)
+    np.testing.assert_allclose(rows(xs @ w.T, w, over=0), xs @ w.T @ w, atol=1e-12)
+
+    def loss(product):
+        return lambda xs, w: weighted(product(xs, w))
+
+    ours, plain = loss(lambda xs, w: rows(xs, w, over=1)), loss(lambda xs, w: xs @ w.T)
+    assert_close(jax.grad(ours, (0, 1))(xs, w), jax.grad(plain, (0, 1))(xs, w), rtol=1e-12)
+    for axes in ((1, None), (2, None), (None, 0), (1, 0)):
+        mapped = [jnp.moveaxis(jnp.stack([xs, 2 * xs]), 0, axes[0]) if axes[0] is not None else xs]
+        mapped.append(jnp.stack([w, 3 * w]) if axes[1] is not None else w)
+        found = [jax.vmap(jax.grad(f, (0, 1)), in_axes=axes)(*mapped) for f in (ours, plain)]
+        assert_close(*found, rtol=1e-12)
+    hessians = [jax.hessian(lambda w, f=f: f(xs, w) ** 2)(w) for f in (ours, plain)]
+    assert_close(*hessians, rtol=1e-10)
