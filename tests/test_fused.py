@@ -1,5 +1,6 @@
 """The fused kernel against JAX's own differentiation of a loop, in the interpreter: no GPU is needed, nor claimed."""
 
+import contextlib
 import functools
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import snnjax as snn
 
 from .helpers import all_cells, assert_close, drive, make
 
-# No whole number of segments, nor of tiles.
-T, M = 7, 6
+# Three segments, and no whole number of tiles.
+T, M = 6, 6
 FUSED = snn.Fused(segment=2, tile=4, backend="triton", interpret=True)
 
 # Cells that a kernel cannot take, and what the error says of them.
@@ -161,11 +162,10 @@ def test_rules_for_the_backward_pass_alone():
     assert_agree(Custom(jnp.array(0.5)), drive(jr.key(7), (T, M), "float64"))
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_examples_are_lanes(axis):
-    """`vmap` of `grad` and `grad` of `vmap`, with inputs on either axis, and parameters that the examples share."""
+def test_examples_are_lanes():
+    """`vmap` of `grad` and `grad` of `vmap`, with examples on either axis, and parameters that they share."""
     model = make(all_cells["LIF-trained"], "float64")
-    xs = jnp.moveaxis(drive(jr.key(8), (3, T, M), "float64"), 0, axis)
+    xs = drive(jr.key(8), (3, T, M), "float64")
 
     def loss(model, x, kernel):
         final, zs = snn.unroll(model, x, kernel=kernel)
@@ -173,10 +173,10 @@ def test_examples_are_lanes(axis):
 
     def both(kernel):
         def total(model, xs):
-            return jnp.sum(jax.vmap(lambda x: loss(model, x, kernel), in_axes=axis)(xs))
+            return jnp.sum(jax.vmap(lambda x: loss(model, x, kernel), in_axes=1)(xs))
 
-        each = jax.vmap(jax.grad(functools.partial(loss, kernel=kernel), (0, 1)), (None, axis))
-        return jax.jit(jax.grad(total, (0, 1)))(model, xs), jax.jit(each)(model, xs)
+        each = jax.vmap(jax.grad(functools.partial(loss, kernel=kernel), (0, 1)), (None, 0))
+        return jax.jit(lambda xs: (jax.grad(total, (0, 1))(model, jnp.swapaxes(xs, 0, 1)), each(model, xs)))(xs)
 
     assert_close(both(FUSED), both(snn.Autodiff()), 1e-10)
 
@@ -195,14 +195,13 @@ def test_ensembles_of_batches():
     assert_close(grads(FUSED), grads(snn.Autodiff()), 1e-10)
 
 
-@pytest.mark.parametrize("loop", [snn.CheckpointedBPTT(3), snn.TruncatedBPTT(3)], ids=["checkpointed", "truncated"])
-def test_chunks(loop):
+def test_chunks():
     """The kernel inside of a scan, and of `jax.checkpoint`."""
     model, xs = make(all_cells["ALIF"], "float64"), drive(jr.key(10), (T, M), "float64")
 
     def grads(kernel):
         def loss(model, xs):
-            return jnp.sum(jnp.cos(snn.unroll(model, xs, loop=loop, kernel=kernel)[1] + xs))
+            return jnp.sum(jnp.cos(snn.unroll(model, xs, loop=snn.CheckpointedBPTT(3), kernel=kernel)[1] + xs))
 
         return jax.jit(jax.grad(loss, (0, 1)))(model, xs)
 
@@ -211,7 +210,7 @@ def test_chunks(loop):
 
 def test_networks_and_recordings():
     linear = eqx.nn.Linear(M, M, key=jr.key(0))
-    model = snn.Sequential(linear, snn.LIF(tau=jnp.array(3.0)), linear, snn.LI(tau=3.0))
+    model = snn.Sequential(linear, snn.LIF(tau=jnp.array(3.0)))
     xs = drive(jr.key(11), (T, M), "float64")
 
     def run(kernel):
@@ -250,6 +249,33 @@ def test_mosaic_states_of_any_kind():
     kernel = snn.Fused(segment=2, interpret=True)
     model = make(lambda: Mixed(jnp.array(0.9), jnp.array(1.1)), "float32")
     assert_agree(model, drive(jr.key(14), (5, 3), "float32"), kernel, 1e-5)
+
+
+def _abstract_h100():
+    """What JAX must know of a GPU to make a kernel for it; before 0.11 it needs nothing."""
+    if jax.__version_info__ < (0, 11):
+        return contextlib.nullcontext()
+    device = jax.sharding.AbstractDevice(device_kind="NVIDIA H100 80GB HBM3", num_cores=132, platform="gpu")
+    return jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), (), abstract_device=device))
+
+
+@pytest.mark.parametrize("backend", ["mosaic", "triton"])
+def test_kernels_are_made_for_gpus(backend):
+    """As far as a machine without one can tell: `aot_h100.py` goes on from here to machine code."""
+    if backend == "mosaic" and jax.__version_info__ < (0, 10):
+        pytest.skip("Mosaic kernels need JAX 0.10")
+    model = make(lambda: Mixed(jnp.array(0.9), jnp.array(1.1)), "float32")
+
+    def loss(gain, xs):
+        with_gain = eqx.tree_at(lambda m: m.gain, model, gain)
+        final, outs = jax.vmap(lambda x: snn.unroll(with_gain, x, kernel=snn.Fused(backend=backend)))(xs)
+        return jnp.sum(outs["z"]) + jnp.sum(final["v"])
+
+    shapes = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((3, 20, 100), jnp.float32)
+    with _abstract_h100():
+        lowered = jax.jit(jax.grad(loss, (0, 1))).trace(*shapes).lower(lowering_platforms=("cuda",))
+    text = lowered.as_text()
+    assert text.count("custom_call @mosaic_gpu") + text.count("custom_call @__gpu$xla.gpu.triton") == 2
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,11 @@ def _needed(jaxpr: Any) -> list:
     return kept[::-1]
 
 
+def computing(eqns: Iterable[Any]) -> int:
+    """How many of the operations compute anything."""
+    return sum(eqn.primitive.name not in _IDENTITIES for eqn in eqns)
+
+
 def prepared(closed: Any, args: Sequence[Any]) -> list:
     """An opening for `Loop`: of calls that a kernel cannot make, and of the small arrays that operations spread out."""
     return opened(closed, args, _BEFORE, _spreading)
@@ -162,9 +167,6 @@ class Lanes:
             if _size(variable.aval.shape) != 1:
                 raise refusal("uses an array that is not a parameter", f"shape {variable.aval.shape}")
         self._constants = {v: jnp.reshape(c, ()) for v, c in zip(self.jaxpr.constvars, closed.consts, strict=True)}
-
-    def __len__(self) -> int:
-        return sum(eqn.primitive.name not in _IDENTITIES for eqn in self.eqns)
 
     def _is_number(self, atom: Any) -> bool:
         return _size(atom.aval.shape) == 1 != self._size

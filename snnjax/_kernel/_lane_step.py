@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ._elementwise import Lanes, refusal, stored
+from ._elementwise import Lanes, computing, refusal, stored
 from ._time_loop import Pull
 from ._trace import Loop, variables
 
@@ -33,6 +33,9 @@ class LaneStep:
 
     def __init__(self, loop: Loop, backend: Any):
         self._loop, self._backend = loop, backend
+        if (count := computing(loop.body)) > _TOO_MANY:
+            what = f"{count} operations, of at most {_TOO_MANY}"
+            raise refusal("is too long for the registers of a GPU, perhaps because of its substeps", what)
         size = loop.state_size
         used = {v for eqn in loop.body for v in variables(eqn.invars)}.union(variables(loop.jaxpr.outvars))
         state, xs = loop.jaxpr.invars[:size], loop.jaxpr.invars[size:]
@@ -48,9 +51,6 @@ class LaneStep:
         self.count = math.prod(self._shape)
         self._whole = self._lanes(lambda *args: sum(self._apply(args), []))
         self._states = self._lanes(lambda *args: self._apply(args)[0])
-        if len(self._whole) > _TOO_MANY:
-            count = f"{len(self._whole)} operations, of at most {_TOO_MANY}"
-            raise refusal("is too long for the registers of a GPU, perhaps because of its substeps", count)
         #: The positions of what can be differentiated among the invariants, the inputs that are read, and the outputs.
         self.inexact = tuple(map(_inexact, (self._ins[0], self._ins[2], self._outs[1])))
         #: The same for the state.
@@ -77,7 +77,7 @@ class LaneStep:
 
     def segment(self, most: int) -> int:
         """How many steps fit into the registers of a reverse kernel, but no more than `most`."""
-        return min(most, max(1, _UNROLLED // len(self._whole)))
+        return min(most, max(1, _UNROLLED // computing(self._whole.eqns)))
 
     @property
     def dtypes(self) -> tuple[list, list]:

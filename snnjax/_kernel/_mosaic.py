@@ -39,6 +39,7 @@ unknown = frozenset({"asin", "acos", "asinh", "acosh", "atanh", "cbrt", "erf", "
 
 # Before JAX 0.12 a load takes the index apart from the reference.
 _INDEX = {"idx": None} if "idx" in inspect.signature(plgpu.load).parameters else {}
+_IS_OLD = "out_type" not in inspect.signature(plgpu.kernel).parameters
 
 
 class _Access:
@@ -67,6 +68,11 @@ def launch(
 ) -> list:
     """Run `kernel(access, refs)`, with references to the arrays `ins` and the results `outs`, for every tile of lanes."""
     lanes = ins[0].shape[-1]
+    if _IS_OLD:
+        raise InputError(
+            f"Fused was given backend='mosaic' with JAX {jax.__version__}; it takes JAX 0.10 or newer for Mosaic kernels. "
+            f"Use backend='triton'."
+        )
     options: dict[str, Any] = {}
     if interpret:
         if not hasattr(plgpu, "InterpretGPUParams"):
