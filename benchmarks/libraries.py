@@ -2,12 +2,13 @@
 
     python benchmarks/libraries.py [--workload layer:512 layer:2048 shd shd-recurrent] [--rounds 15] [--out FOLDER]
 
-Every library runs in a process of its own, in its best mode (`benchmarks/contestants/`, one file each), and they take turns:
-in each round each does one forward pass and one forward and backward pass (on the SHD-shaped networks: a whole Adam step),
-while the others wait. Decay, threshold and reset are matched as far as a library allows, and the firing rate of the first
-layer is reported; surrogates are each library's nearest, since their cost is the same. What to quote is the median over
-the rounds of the ratio to the best other library (the one with the lowest median); absolute times are noise on most machines. A library that
-is not installed, or fails, is left out with its reason. Memory is the growth of the process's peak while running.
+Every library runs in a process of its own, in its best mode (`benchmarks/contestants/`, one file each), and they take
+turns: in each round each does one forward pass and one forward and backward pass (on the SHD-shaped networks: a whole
+Adam step), while the others wait. Decay, threshold and reset are matched as far as a library allows, and the firing
+rate of the first layer is reported; surrogates are each library's nearest, since their cost is the same. What to
+quote is the median over the rounds of the ratio to the best other library (that with the lowest median); absolute
+times are noise on most machines. A library that is not installed, or fails, is left out with its reason. Memory is
+the growth of the process's peak while running.
 
 To install all of them into one environment:
 
@@ -33,6 +34,7 @@ from typing import Any
 # Name: its file in `contestants`, the arguments of its `make`, and the packages whose versions are reported.
 CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "snnjax": ("snnjax_", {}, ("snnjax", "jax")),
+    "snnjax events": ("snnjax_", {"events": True}, ("snnjax", "jax")),
     "bare scan": ("bare_scan", {}, ("jax",)),
     "jaxpike": ("jaxpike_", {}, ("jaxpike", "jax")),
     "jaxpike checkpointed": ("jaxpike_", {"checkpointed": True}, ("jaxpike", "jax")),
@@ -43,6 +45,7 @@ CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "norse": ("norse_", {}, ("norse", "torch")),
     "sinabs": ("sinabs_", {}, ("sinabs", "torch")),
 }
+OURS = ("snnjax", "snnjax events", "bare scan")  # not to be compared with
 PASSES = ("forward", "backward")
 WORKLOADS = ["layer:512", "layer:2048", "shd", "shd-recurrent"]
 
@@ -59,7 +62,7 @@ def peak_mib() -> float:
 def work(contestant: str, workload: str) -> None:
     """One library: a line of JSON for each command that comes in."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from contestants._workload import Workload  # noqa: PLC0415
+    from contestants._workload import Workload
 
     file, arguments, packages = CONTESTANTS[contestant]
     module = importlib.import_module(f"contestants.{file}")
@@ -128,6 +131,8 @@ def race(workload: str, names: list[str], rounds: int, logs: Path) -> dict[str, 
     """Medians of one workload: times, ratios, memory."""
     workers, left_out, first = {}, {}, {}
     for name in names:
+        if name == "snnjax events" and workload.startswith("layer"):
+            continue  # its inputs are currents
         print(f"  {workload}: starting {name}", file=sys.stderr, flush=True)
         worker = None
         try:
@@ -150,10 +155,14 @@ def race(workload: str, names: list[str], rounds: int, logs: Path) -> dict[str, 
                 seconds[name][one].append(workers[name].ask(one))
     results = {}
     for name, worker in workers.items():
-        result: dict[str, Any] = {"versions": worker.versions, "rate": worker.ask("rate"), "memory_mib": worker.ask("memory")}
+        result: dict[str, Any] = {
+            "versions": worker.versions,
+            "rate": worker.ask("rate"),
+            "memory_mib": worker.ask("memory"),
+        }
         for one in PASSES:
             mine = seconds[name][one]
-            others = [seconds[other][one] for other in workers if other not in (name, "snnjax", "bare scan")]
+            others = [seconds[other][one] for other in workers if other not in (name, *OURS)]
             best = min(others, key=statistics.median) if others else mine
             ratios = [a / b for a, b in zip(mine, best, strict=True)]
             result[one] = {

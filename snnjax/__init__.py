@@ -26,14 +26,15 @@ from ._container import Sequential as Sequential
 from ._container import Sum as Sum
 from ._delay import Delay as Delay
 from ._errors import InputError as InputError
+from ._events import Events as Events
 from ._integrator import AbstractIntegrator as AbstractIntegrator
 from ._integrator import Euler as Euler
 from ._integrator import ExponentialEuler as ExponentialEuler
 from ._integrator import RungeKutta4 as RungeKutta4
-from ._lazy import lazily as _lazily
 from ._kernel import AbstractKernel as AbstractKernel
 from ._kernel import Autodiff as Autodiff
 from ._kernel import Recompute as Recompute
+from ._lazy import lazily as _lazily
 from ._loop import BPTT as BPTT
 from ._loop import AbstractLoop as AbstractLoop
 from ._loop import CheckpointedBPTT as CheckpointedBPTT
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from . import export as export
     from ._kernel._elementwise import NotElementwise as NotElementwise
     from ._kernel.fused import Fused as Fused
+    from ._loop.budget import Budget as Budget
     from ._neuron.adaptive_current import AdLIF as AdLIF
     from ._neuron.adaptive_quadratic import AdaptiveQIF as AdaptiveQIF
     from ._neuron.adex import AdEx as AdEx
@@ -143,6 +145,12 @@ if TYPE_CHECKING:
     from ._synapse.receptor import GABAA as GABAA
     from ._synapse.short_term_plasticity import ShortTermDepression as ShortTermDepression
     from ._synapse.short_term_plasticity import ShortTermPlasticity as ShortTermPlasticity
+    from .plan import Memory as Memory
+    from .plan import Part as Part
+    from .plan import Plan as Plan
+    from .plan import explain as explain
+    from .plan import memory as memory
+    from .stream import Stream as Stream
 
 # Imported when first used; a test compares this table with the list above.
 __getattr__, __dir__ = _lazily(
@@ -151,6 +159,7 @@ __getattr__, __dir__ = _lazily(
         "export": ".export",
         "NotElementwise": "._kernel._elementwise",
         "Fused": "._kernel.fused",
+        "Budget": "._loop.budget",
         "AdLIF": "._neuron.adaptive_current",
         "AdaptiveQIF": "._neuron.adaptive_quadratic",
         "AdEx": "._neuron.adex",
@@ -206,6 +215,12 @@ __getattr__, __dir__ = _lazily(
         "GABAA": "._synapse.receptor",
         "ShortTermDepression": "._synapse.short_term_plasticity",
         "ShortTermPlasticity": "._synapse.short_term_plasticity",
+        "Memory": ".plan",
+        "Part": ".plan",
+        "Plan": ".plan",
+        "explain": ".plan",
+        "memory": ".plan",
+        "Stream": ".stream",
     },
 )
 

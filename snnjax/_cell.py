@@ -12,7 +12,9 @@ import jax.random as jr
 from jaxtyping import Array, PyTree
 
 from ._errors import InputError
+from ._events import Events
 from ._misc import type_name
+from ._primitive import rows
 from ._types import Key, Keys, Out, State, Trajectory
 
 
@@ -169,13 +171,26 @@ class Stateless(AbstractSequenceCell[None]):
     def _apply(self, x: Any, key: Key) -> Any:
         return self.layer(x, key=key) if _accepts_key(self.layer) else self.layer(x)
 
+    def _of_events(self, x: Events, otherwise: Callable, key: Key) -> Any:
+        """The layer's output for one step, or for all; `otherwise` computes it from an array."""
+        weights = jax.tree.leaves(eqx.filter(self.layer, eqx.is_inexact_array))
+        if type(self.layer) is not eqx.nn.Linear or self.layer.weight.ndim != 2:
+            return otherwise(x.dense(weights[0].dtype if weights else None))
+        self._prepare(weights[0], (x.size,), key)
+        ys = x.project(self.layer.weight)
+        return ys if self.layer.bias is None else ys + self.layer.bias.reshape((1,) * (ys.ndim - 1) + (-1,))
+
     def __call__(self, state: None, x: Any, *, key: Key = None) -> tuple[None, Out]:
         del state
+        if isinstance(x, Events):
+            return None, self._of_events(x, lambda x: self._apply(x, key), key)
         x = self._prepare(x, jnp.shape(x), key) if eqx.is_array(x) else x
         with jax.named_scope(f"snn.{type_name(self.layer)}"):
             return None, self._apply(x, key)
 
     def scan(self, run: RunPart, state: None, xs: Trajectory, keys: Keys) -> tuple[None, Trajectory, None]:
+        if isinstance(xs, Events):
+            return None, self._of_events(xs, lambda xs: self.scan(run, state, xs, keys)[1], keys), None
         del run, state
         xs = self._prepare(xs, jnp.shape(xs)[1:], keys) if eqx.is_array(xs) else xs
         with jax.named_scope(f"snn.{type_name(self.layer)}"):
@@ -183,7 +198,8 @@ class Stateless(AbstractSequenceCell[None]):
             layer: Any = self.layer
             if type(layer) is eqx.nn.Linear and layer.weight.ndim == xs.ndim == 2:
                 # `vmap` of a matrix-vector product would transpose; written so it is one plain product.
-                ys = xs @ layer.weight.T
+                same = xs.dtype == layer.weight.dtype
+                ys = rows(xs, layer.weight, over=1) if same else xs @ layer.weight.T
                 ys = ys if layer.bias is None else ys + layer.bias[None, :]
             elif keys is None:
                 ys = jax.vmap(lambda x: self._apply(x, None))(xs)

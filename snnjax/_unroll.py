@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 from ._cell import AbstractCell, AbstractSequenceCell, as_cell
 from ._errors import InputError, inside, join_path
 from ._kernel import AbstractKernel, Recompute
-from ._loop import BPTT, AbstractLoop
+from ._loop import BPTT, AbstractLoop, in_chunks, tile
 from ._misc import split_key, type_name
 from ._parameter import resolve
 from ._types import Key, Keys, Out, Trajectory
@@ -160,7 +160,8 @@ def _check_state(cell: AbstractCell, state: Any, expected: Any) -> None:
         )
 
 
-def _check_time(xs: Trajectory) -> None:
+def check_time(xs: Trajectory) -> None:
+    """All leaves must have the same number of steps, at least one."""
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)]
     if not shapes or any(len(shape) == 0 for shape in shapes):
         raise InputError(
@@ -197,7 +198,8 @@ def unroll(
     - `key`: a PRNG key for stochastic cells, split per step and per layer.
     - `record`: a function of the state after a step and of its output; what it returns is stacked over time
         and returned in place of the outputs. Recording never changes a spike.
-    - `loop`: how the backward pass goes through time: `BPTT()`, `CheckpointedBPTT()`, `TruncatedBPTT(window)`.
+    - `loop`: how the backward pass goes through time: `BPTT()`, `CheckpointedBPTT()`,
+        `Budget(bytes)`, `TruncatedBPTT(window)`.
     - `check`: raise at run time if a value is NaN or infinite, with the name of the layer and the first such
         step. Costs time; for debugging.
     - `kernel`: how the loop of a cell over the steps is run and differentiated: `Recompute()`, or `Autodiff()`.
@@ -220,6 +222,11 @@ def unroll(
     return _compiled(as_cell(cell), xs, state, key, record, loop, check, kernel)
 
 
+def run_part(cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, kernel: AbstractKernel) -> tuple:
+    """A cell over consecutive steps, as it is run inside of a network: the final state and the outputs."""
+    return _Run(False, False, jax.tree.leaves(xs)[0].shape[0], 0, kernel).whole(cell, state, xs, keys)[:2]
+
+
 def run_whole(
     cell: AbstractCell,
     xs: Trajectory,
@@ -230,10 +237,14 @@ def run_whole(
     check: bool,
     kernel: AbstractKernel,
     watch: Callable | None = None,
+    start: Int[Array, ""] | int = 0,
 ) -> tuple[Any, PyTree]:
-    """What `unroll` compiles. `watch(path, cell, state, xs, keys, outs)` is told of every part that is run."""
+    """What `unroll` compiles. `watch(path, cell, state, xs, keys, outs)` is told of every part that is run.
+
+    `start` is the number of steps before these, of whose keys they get the next ones.
+    """
     xs = jax.tree.map(jnp.asarray, xs)
-    _check_time(xs)
+    check_time(xs)
     total = jax.tree.leaves(xs)[0].shape[0]
     cell = resolve(cell)
     first = jax.tree.map(lambda a: a[0], xs)
@@ -244,7 +255,8 @@ def run_whole(
         expected = eqx.filter_eval_shape(lambda x, k: cell.init_state(x, key=k), first, init_key)
         _check_state(cell, state, expected)
         state = jax.tree.map(jnp.asarray, state)
-    keys = None if step_key is None else jr.split(step_key, total)
+    # The key of a step depends on its index only, so that a sequence may be cut anywhere.
+    keys = None if step_key is None else jax.vmap(lambda t: jr.fold_in(step_key, t))(start + jnp.arange(total))
 
     def run_chunk(state: Any, steps: Any, start: Int[Array, ""] | int) -> tuple[Any, PyTree]:
         xs, keys = steps
@@ -252,7 +264,10 @@ def run_whole(
         state, outs, states = run.whole(cell, state, xs, keys)
         return state, outs if record is None else jax.vmap(record)(states, outs)
 
+    if type(loop) is BPTT and isinstance(cell, AbstractSequenceCell) and jax.default_backend() == "cpu":
+        return in_chunks(run_chunk, state, (xs, keys), tile(total))
     return loop(run_chunk, state, (xs, keys))
 
 
-_compiled = eqx.filter_jit(run_whole)
+# Inlined where the caller compiles: XLA optimises little across the border of a call.
+_compiled = eqx.filter_jit(run_whole, inline=True)  # pyright: ignore[reportCallIssue]

@@ -121,7 +121,7 @@ def step_by_step(cell: Any, xs: Any, key: Any = None) -> tuple[Any, Any, Any]:
     cell = snn.resolve(cell)
     init_key, step_key = (None, None) if key is None else jr.split(key)
     state = cell.init_state(xs[0], key=init_key)
-    keys = [None] * len(xs) if step_key is None else jr.split(step_key, len(xs))
+    keys = [None if step_key is None else jr.fold_in(step_key, t) for t in range(len(xs))]
     step = eqx.filter_jit(lambda cell, state, x, key: cell(state, x, key=key))
     outs, states = [], []
     for x, step_key in zip(xs, keys, strict=True):

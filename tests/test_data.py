@@ -373,8 +373,8 @@ def test_leaves_that_are_not_arrays():
 def test_keys_that_are_not_one_key():
     # the helper, since the type checker of the tests stops a wrong type earlier
     with pytest.raises(TypeError, match=r"got a int as key.*jax\.random\.key\(0\)"):
-        _batches._order(4, 0)
+        _batches._generator(0)
     with pytest.raises(TypeError, match=r"got a ndarray as key.*None"):
-        _batches._order(4, np.zeros(2))
+        _batches._generator(np.zeros(2))
     with pytest.raises(ValueError, match=r"array of keys of shape \(3,\).*Pass one"):
-        _batches._order(4, jr.split(jr.key(0), 3))
+        _batches._generator(jr.split(jr.key(0), 3))

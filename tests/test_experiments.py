@@ -149,3 +149,15 @@ def test_unroll_inside_shard_map(loop):
 
     sharded = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=spec, out_specs=spec))(xs)
     assert_close(jnp.asarray(jax.device_get(sharded)), run(xs), rtol=1e-12)
+
+
+def test_a_budget_inside_shard_map():
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    run = jax.shard_map(
+        lambda x: snn.unroll(snn.LI(), x, loop=snn.Budget(10_000))[1],
+        mesh=mesh,
+        in_specs=PartitionSpec(None, "batch"),
+        out_specs=PartitionSpec(None, "batch"),
+    )
+    with pytest.raises(snn.InputError, match=r"Inside of a `jax\.shard_map` choose the loop"):
+        jax.jit(run)(jnp.ones((12, 4)))

@@ -53,7 +53,9 @@ def value_and_gradients(model, xs, kernel, state=None):
 
 
 def assert_agree(model, xs, kernel=FUSED, rtol=1e-10, state=None):
-    assert_close(value_and_gradients(model, xs, kernel, state), value_and_gradients(model, xs, snn.Autodiff(), state), rtol)
+    assert_close(
+        value_and_gradients(model, xs, kernel, state), value_and_gradients(model, xs, snn.Autodiff(), state), rtol
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in all_cells if name not in REFUSED])
@@ -234,7 +236,9 @@ def test_devices_run_the_kernel_on_their_own_examples():
     parted = jax.shard_map(
         run, mesh=mesh, in_specs=(jax.sharding.PartitionSpec(), spec), out_specs=spec, check_vma=False
     )
-    assert_close(jax.jit(jax.grad(loss(parted), (0, 1)))(model, xs), jax.jit(jax.grad(loss(run), (0, 1)))(model, xs), 1e-10)
+    assert_close(
+        jax.jit(jax.grad(loss(parted), (0, 1)))(model, xs), jax.jit(jax.grad(loss(run), (0, 1)))(model, xs), 1e-10
+    )
 
 
 @mosaic

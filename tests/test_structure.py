@@ -11,13 +11,14 @@ PACKAGE = Path(__file__).parent.parent / "snnjax"
 
 # From the bottom up: a module may import from modules further up this list only.
 LAYERS = [
-    ["_types", "_errors", "_progress", "_lazy", "checkpoint"],
+    ["_types", "_errors", "_progress", "_lazy", "_primitive", "checkpoint"],
     ["_parameter"],
     ["_misc"],
+    ["_kernel", "_events"],
     ["_surrogate", "_reset", "_cell", "_loop", "_order", "_integrator", "_scale"],
     ["_unroll", "_delay", "_container", "_spike", "_synapse"],
     ["_neuron"],
-    ["_probe", "functional"],
+    ["_probe", "functional", "plan", "stream"],
     ["data", "decode", "encode", "export"],
     ["losses"],
     ["metrics", "plot"],

@@ -27,6 +27,7 @@ class Workload:
 
     name: str
     size: int
+    density: float = 0.02  # of the spikes of `shd`
 
     @property
     def is_layer(self) -> bool:
@@ -46,11 +47,11 @@ class Workload:
 
     @functools.cached_property
     def inputs(self) -> np.ndarray:
-        """(steps, batch, inputs): normal currents for the layer, 2 % spikes for the network."""
+        """(steps, batch, inputs): normal currents for the layer, spikes for the network."""
         rng = np.random.default_rng(0)
         if self.is_layer:
             return rng.standard_normal((self.steps, self.batch, self.size), dtype=np.float32)
-        return (rng.random((self.steps, self.batch, 700)) < 0.02).astype(np.float32)
+        return (rng.random((self.steps, self.batch, 700)) < self.density).astype(np.float32)
 
     @functools.cached_property
     def labels(self) -> np.ndarray:

@@ -38,6 +38,4 @@ def make(workload: Workload, checkpointed: bool = False) -> Contestant:
         readout = jaxpike.LeakyIntegrator(tau=TAU)
         model = jaxpike.Sequential(weights[0], neuron(), weights[1], neuron(), weights[2], readout)
     params, rest = eqx.partition(model, eqx.is_inexact_array)
-    return contestant(
-        workload, params, lambda p, xs: unroll(eqx.combine(p, rest), xs)[0], jnp.asarray(workload.inputs)
-    )
+    return contestant(workload, params, lambda p, xs: unroll(eqx.combine(p, rest), xs)[0], jnp.asarray(workload.inputs))

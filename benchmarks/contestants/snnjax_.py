@@ -1,4 +1,4 @@
-"""snnjax, with its defaults."""
+"""snnjax, with its defaults; the input as an array, or as events."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def network(workload: Workload) -> snn.Sequential:
     return snn.Sequential(first, hidden[0], second, hidden[1], last, snn.LI(decay=DECAY))
 
 
-def make(workload: Workload) -> Contestant:
+def make(workload: Workload, events: bool = False) -> Contestant:
     model = network(workload)
     params, rest = eqx.partition(model, snn.trainable(model))
 
@@ -40,4 +40,5 @@ def make(workload: Workload) -> Contestant:
         model = eqx.combine(params, rest)
         return jax.vmap(lambda x: snn.unroll(model, x)[1], in_axes=1, out_axes=1)(xs)
 
-    return contestant(workload, params, run, jnp.asarray(workload.inputs))
+    xs = snn.Events.from_dense(workload.inputs) if events else jnp.asarray(workload.inputs)
+    return contestant(workload, params, run, xs)

@@ -1,5 +1,5 @@
-"""SpikingJelly, multi-step mode: its projections run over all steps at once. There is no leaky readout; the currents of the
-last layer are its output. The gradient of its reset is detached, which is its faster mode."""
+"""SpikingJelly, multi-step mode: its projections run over all steps at once. There is no leaky readout; the currents of
+the last layer are its output. The gradient of its reset is detached, which is its faster mode."""
 
 import torch
 from spikingjelly.activation_based import functional, layer, neuron

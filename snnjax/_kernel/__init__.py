@@ -1,3 +1,4 @@
 from ._base import AbstractKernel as AbstractKernel
 from .autodiff import Autodiff as Autodiff
+from .chunks import scan_chunks as scan_chunks
 from .recompute import Recompute as Recompute

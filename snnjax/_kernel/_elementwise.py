@@ -22,26 +22,32 @@ from ._trace import GROUPS, bound, opened, variables
 class NotElementwise(InputError):
     """A step that `Fused` cannot take: a neuron is not computed from its own state and input alone.
 
-    ```python
-    import jax
-    import jax.numpy as jnp
-import numpy as np
-    import snnjax as snn
+        ```python
+        import jax
+        import jax.numpy as jnp
+    import numpy as np
+        import snnjax as snn
 
-    recurrent = snn.Recurrent(snn.LIF(), jnp.flip)             # every neuron hears another one
-    try:
-        snn.unroll(recurrent, jnp.ones((10, 3)), kernel=snn.Fused())
-    except snn.NotElementwise as error:
-        print(error)
-    ```
+        recurrent = snn.Recurrent(snn.LIF(), jnp.flip)             # every neuron hears another one
+        try:
+            snn.unroll(recurrent, jnp.ones((10, 3)), kernel=snn.Fused())
+        except snn.NotElementwise as error:
+            print(error)
+        ```
     """
 
 
 # What is said of operations that users are likely to meet.
 _REASONS = (
     ("draws random numbers in the step", ("random_", "threefry", "rng_")),
-    ("reads the values of other neurons", ("dot_general", "conv_", "reduce_", "arg", "cum", "sort", "gather", "scatter")),
-    ("moves values from one neuron to another", ("rev", "transpose", "concatenate", "slice", "dynamic_", "pad", "roll")),
+    (
+        "reads the values of other neurons",
+        ("dot_general", "conv_", "reduce_", "arg", "cum", "sort", "gather", "scatter"),
+    ),
+    (
+        "moves values from one neuron to another",
+        ("rev", "transpose", "concatenate", "slice", "dynamic_", "pad", "roll"),
+    ),
     ("uses complex numbers", ("complex", "real", "imag", "conj")),
     ("has a loop or a branch of its own", ("while", "scan", "cond")),
     ("calls back to Python", ("debug_", "pure_callback", "io_callback")),

@@ -12,7 +12,6 @@ from ._elementwise import Lanes, computing, refusal, stored
 from ._time_loop import Pull
 from ._trace import Loop, variables
 
-
 # Operations of a segment that still fit: compiled for an H100, no cell with fewer spilled registers into memory, and the
 # Runge-Kutta method with 780 did.
 _UNROLLED = 500
@@ -73,7 +72,7 @@ class LaneStep:
         invariants, state, read = self._split(args)
         xs = dict(zip(self.read, read, strict=True))
         count = len(self._loop.jaxpr.invars) - len(state)
-        return self._loop.step(invariants, state, [xs.get(i) for i in range(count)])
+        return self._loop.ends(self._loop.values(invariants, state, [xs.get(i) for i in range(count)]))
 
     def segment(self, most: int) -> int:
         """How many steps fit into the registers of a reverse kernel, but no more than `most`."""
@@ -122,7 +121,9 @@ class LaneStep:
 
         return pull
 
-    def enter(self, invariants: Sequence[Array], state: Sequence[Array], xs: Sequence[Array]) -> tuple[list, list, list]:
+    def enter(
+        self, invariants: Sequence[Array], state: Sequence[Array], xs: Sequence[Array]
+    ) -> tuple[list, list, list]:
         """Values as lanes, `(lanes,)` or `(time, lanes)`. The transpose adds up what numbers get from all lanes."""
 
         def lanes(value: Any, *time: int) -> Array:
@@ -141,4 +142,8 @@ class LaneStep:
             kept = lanes if math.prod(shape) == self.count else lanes[..., :1]  # numbers are the same in every lane
             return kept.reshape(*lanes.shape[:-1], *shape).astype(atom.aval.dtype)
 
-        return [value(v, atom) for part, atoms in zip((final, outs), self._outs, strict=True) for v, atom in zip(part, atoms)]
+        return [
+            value(v, atom)
+            for part, atoms in zip((final, outs), self._outs, strict=True)
+            for v, atom in zip(part, atoms)
+        ]

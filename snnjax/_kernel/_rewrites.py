@@ -4,7 +4,6 @@ Each agrees with JAX's own to a few units in the last place, also at zero and at
 are called inside of kernels, so they may use only what the backends that need them have.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp

@@ -108,7 +108,9 @@ def reverse(advance: Advance, pull: Pull, segments: Segments) -> Callable[[Acces
             for k in reversed(range(count)):
                 d_invariants, d_state, d_x = pull(invariants, states[k], xs[k], d_state, d_outs[k])
                 d_state = [access.settle(value) for value in d_state]
-                total = [access.settle(sum_ + d.astype(sum_.dtype)) for sum_, d in zip(total, d_invariants, strict=True)]
+                total = [
+                    access.settle(sum_ + d.astype(sum_.dtype)) for sum_, d in zip(total, d_invariants, strict=True)
+                ]
                 for ref, value in zip(to[2], d_x, strict=True):
                     access.store(ref, value, first + k)
             return d_state, total

@@ -1,12 +1,12 @@
 """A step as a list of operations, parted into those that are the same in every step and those that are not."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any
 
 import jax
 import jax.extend.core as jex
-import numpy as np
 
 from ._base import Step
 
@@ -20,30 +20,27 @@ Opening = Callable[[Any, Sequence[Any]], list]
 class Loop:
     """A step, traced once.
 
-    `invariants()` computes what is the same in every step, outside of the loop; `step(invariants, state, x)` is the
-    rest, on lists of leaves. `opening` opens calls in the step. What is larger than what it is made of is computed outside
-    only with `grown`.
+    `invariants()` computes what is the same in every step, outside of the loop; `step` is the rest, on lists of leaves.
+    `opening` opens calls in the step. What is larger than what it is made of is computed outside only with `grown`.
     """
 
     def __init__(self, step: Step, state: Any, x: Any, opening: Opening | None = None, grown: bool = False):
         leaves, self.inputs = jax.tree.flatten((state, x))
+        self.outputs: Any = None
         self.state_size = len(jax.tree.leaves(state))
 
         def flat(*leaves: Any) -> list:
             out, self.outputs = jax.tree.flatten(step(*jax.tree.unflatten(self.inputs, leaves)))
             return out
 
-        closed = jax.make_jaxpr(flat)(*leaves)
-        # Traced again with all groups opened.
-        opening = opening or functools.partial(opened, groups=GROUPS)
-        closed = jax.make_jaxpr(lambda *args: opening(closed, args))(*leaves)
+        closed = traced(flat, *leaves, opening=opening)
         self.jaxpr, self._consts = closed.jaxpr, closed.consts
         known = set(self.jaxpr.constvars)
-        self._before, self.body = [], []
+        self.before, self.body = [], []
         for eqn in self.jaxpr.eqns:
             invars = variables(eqn.invars)
             if invars and known.issuperset(invars) and not eqn.effects and (grown or not _grows(eqn)):
-                self._before.append(eqn)
+                self.before.append(eqn)
                 known.update(eqn.outvars)
             else:
                 self.body.append(eqn)
@@ -51,55 +48,82 @@ class Loop:
         #: The variables that the body takes from outside of the loop.
         self.known = list(dict.fromkeys(v for v in used if v in known))
 
+    @property
+    def is_opaque(self) -> bool:
+        """Whether a step has effects, or operations (loops, branches) that are differentiated as a whole."""
+        return bool(self.jaxpr.effects) or any(
+            _holds_functions(eqn) and eqn.primitive.name != "custom_jvp_call" for eqn in self.body
+        )
+
     def invariants(self) -> list[jax.Array]:
-        values = dict(zip(self.jaxpr.constvars, self._consts, strict=True))
-        self.run(self._before, values)
-        return [values[v] for v in self.known]
+        return part(self.jaxpr, self.jaxpr.constvars, self.known, self.before)(*self._consts)
 
-    def begin(self, invariants: Sequence[Any], state: Sequence[Any], x: Sequence[Any]) -> dict:
-        """The values of the variables before the body runs."""
-        return dict(zip([*self.known, *self.jaxpr.invars], [*invariants, *state, *x], strict=True))
+    def values(
+        self,
+        invariants: Sequence[Any],
+        state: Sequence[Any],
+        x: Sequence[Any],
+        alter: dict[Any, Callable] | None = None,
+    ) -> dict:
+        """The values of all variables of a step; `alter` changes some of them when they are computed."""
+        values = dict(zip([*self.known, *self.jaxpr.invars], [*invariants, *state, *x], strict=True))
+        for eqn in self.body:
+            outs = bound(self.jaxpr, eqn, [read(values, v) for v in eqn.invars])
+            for v, out in zip(eqn.outvars, outs, strict=True):
+                values[v] = alter[v](out) if alter and v in alter else out
+        return values
 
-    def end(self, values: dict) -> tuple[list, list]:
-        """The state after the body, and the outputs."""
-        outs = [_read(values, v) for v in self.jaxpr.outvars]
+    def ends(self, values: dict) -> tuple[list, list]:
+        """The state after a step, and the outputs."""
+        outs = [read(values, v) for v in self.jaxpr.outvars]
         return outs[: self.state_size], outs[self.state_size :]
 
-    def step(self, invariants: Sequence[Any], state: Sequence[Any], x: Sequence[Any]) -> tuple[list, list]:
-        values = self.begin(invariants, state, x)
-        self.run(self.body, values)
-        return self.end(values)
 
-    def run(self, eqns: Iterable[Any], values: dict, then: Callable[[Any, list, list], list] | None = None) -> None:
-        """Compute operations one after the other; `then` may change what one puts out."""
-        for eqn in eqns:
-            args = [_read(values, v) for v in eqn.invars]
-            outs = bound(self.jaxpr, eqn, args)
-            if then is not None:
-                outs = then(eqn, args, outs)
-            values.update(zip(eqn.outvars, outs, strict=True))
+def part(jaxpr: jex.Jaxpr, given: Sequence[Any], wanted: Sequence[Any], eqns: Iterable[Any] | None = None) -> Callable:
+    """A function from values of the variables `given` to those of `wanted`, by the operations that this takes."""
+    needed, kept, known = set(variables(wanted)), [], set(given)
+    for eqn in reversed(jaxpr.eqns if eqns is None else list(eqns)):
+        if any(v in needed and v not in known for v in eqn.outvars):
+            kept.append(eqn)
+            needed.update(variables(eqn.invars))
+    return jex.jaxpr_as_fun(jex.ClosedJaxpr(_with(jaxpr, list(given), kept[::-1], list(wanted)), []))
+
+
+def _with(jaxpr: jex.Jaxpr, invars: list, eqns: list, outvars: list) -> jex.Jaxpr:
+    effects = set().union(*(eqn.effects for eqn in eqns))
+    unnamed = jaxpr.debug_info.with_unknown_names()
+    return jaxpr.replace(constvars=[], invars=invars, outvars=outvars, eqns=eqns, effects=effects, debug_info=unnamed)
 
 
 def variables(atoms: Iterable[Any]) -> list:
     return [a for a in atoms if not isinstance(a, jex.Literal)]
 
 
-def _read(values: dict, atom: Any) -> Any:
+def read(values: dict, atom: Any) -> Any:
     return atom.val if isinstance(atom, jex.Literal) else values[atom]
 
 
 def _grows(eqn: Any) -> bool:
     """Whether the result takes more memory than what it is made of, so that it is better made where it is used."""
-    taken = max((np.prod(v.aval.shape, dtype=int) for v in eqn.invars), default=0)
-    return bool(sum(np.prod(v.aval.shape, dtype=int) for v in eqn.outvars) > taken)
+    taken = max((math.prod(v.aval.shape) for v in eqn.invars), default=0)
+    return sum(math.prod(v.aval.shape) for v in eqn.outvars) > taken
 
 
-def opened(closed: Any, args: Sequence[Any], groups: Set[str], bind: Callable[[Any, Any, list], list] | None = None) -> list:
+def traced(function: Callable, *args: Any, opening: Opening | None = None) -> jex.ClosedJaxpr:
+    """The operations of a function, without groups."""
+    closed = jax.make_jaxpr(function)(*args)
+    opening = opening or functools.partial(opened, groups=GROUPS)
+    return jax.make_jaxpr(lambda *leaves: opening(closed, leaves))(*jax.tree.leaves(args))
+
+
+def opened(
+    closed: Any, args: Sequence[Any], groups: Set[str], bind: Callable[[Any, Any, list], list] | None = None
+) -> list:
     """The results of a traced function, computed without the calls named in `groups`; `bind` computes one operation."""
     bind = bind or bound
     values = dict(zip([*closed.jaxpr.constvars, *closed.jaxpr.invars], [*closed.consts, *args], strict=True))
     for eqn in closed.jaxpr.eqns:
-        inputs = [_read(values, v) for v in eqn.invars]
+        inputs = [read(values, v) for v in eqn.invars]
         name = eqn.primitive.name
         if name not in groups or (name == "scan" and not _only_carries(eqn)):
             outs = bind(closed.jaxpr, eqn, inputs)
@@ -110,7 +134,7 @@ def opened(closed: Any, args: Sequence[Any], groups: Set[str], bind: Callable[[A
         else:
             outs = opened(_held(eqn), inputs, groups, bind)
         values.update(zip(eqn.outvars, outs, strict=True))
-    return [_read(values, v) for v in closed.jaxpr.outvars]
+    return [read(values, v) for v in closed.jaxpr.outvars]
 
 
 def _held(eqn: Any) -> Any:
@@ -126,19 +150,21 @@ def _only_carries(scan: Any) -> bool:
     return all(variable.aval.shape == aval.shape for variable, aval in pairs)
 
 
+def _holds_functions(eqn: Any) -> bool:
+    held = (p for param in eqn.params.values() for p in (param if isinstance(param, tuple) else [param]))
+    return any(callable(p) or isinstance(p, jex.Jaxpr | jex.ClosedJaxpr) for p in held)
+
+
 def bound(jaxpr: Any, eqn: Any, args: Sequence[Any]) -> list:
     """The results of one operation."""
-    if not any(callable(p) or isinstance(p, jex.Jaxpr | jex.ClosedJaxpr) for p in eqn.params.values()):
+    if not _holds_functions(eqn):
         outs = eqn.primitive.bind(*args, **eqn.params)
         return list(outs) if eqn.primitive.multiple_results else [outs]
     # An operation that holds functions, such as a custom derivative, is only understood by JAX itself.
     values = {v: a for v, a in zip(eqn.invars, args, strict=True) if not isinstance(v, jex.Literal)}
     kept = [v for v in eqn.outvars if not _is_dropped(v)]
-    unnamed = jaxpr.debug_info.with_unknown_names()
-    one = jaxpr.replace(
-        constvars=[], invars=list(values), outvars=kept, eqns=[eqn], effects=eqn.effects, debug_info=unnamed
-    )
-    outs = iter(jex.jaxpr_as_fun(jex.ClosedJaxpr(one, []))(*values.values()))
+    one = jex.ClosedJaxpr(_with(jaxpr, list(values), [eqn], kept), [])
+    outs = iter(jex.jaxpr_as_fun(one)(*values.values()))
     return [None if _is_dropped(v) else next(outs) for v in eqn.outvars]
 
 

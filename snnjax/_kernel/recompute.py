@@ -1,25 +1,25 @@
-"""The loop that keeps the state before each step, and recomputes the rest."""
+"""The loop that keeps the least of every step, and computes the rest again."""
 
+import functools
 from typing import Any
 
 import jax
 
 from .._types import Trajectory
 from ._base import AbstractKernel, Step
+from ._differentiable import differentiable
+from ._tangent import Flat
 from ._trace import Loop
-from ._weights import products, scan
-
-
-def _checkpointed(body: Any) -> Any:
-    # Inside a loop there is nothing for common-subexpression elimination to undo. Products are dear: they are kept.
-    return jax.checkpoint(body, prevent_cse=False, policy=jax.checkpoint_policies.dots_saveable)
+from ._weights import add_tangent, products
 
 
 class Recompute(AbstractKernel):
-    """Keeps the state before every step, and recomputes what else the gradient needs: less memory, and less time.
+    """Keeps as few bytes of every step as the gradient can be computed from, and computes the rest again.
 
-    What is the same in every step (a decay from a time constant) is computed once, outside of the loop. Weights that
-    are used in every step get their gradient as one product over all steps, after the reverse loop.
+    For most neurons that is one array per step. What is the same in every step (a decay from a time constant) is
+    computed once, outside of the loop. Weights that are used in every step get their gradient as one product over all
+    steps, after the reverse loop. Steps with effects (such as callbacks), with a loop or branch of their own, or with a
+    `jax.custom_vjp` are run as by `Autodiff`.
 
     ```python
     import jax.numpy as jnp
@@ -31,11 +31,16 @@ class Recompute(AbstractKernel):
 
     def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         loop = Loop(step, state, jax.tree.map(lambda a: a[0], xs))
+        if loop.is_opaque:
+            return jax.lax.scan(step, state, xs)
+        found = products(loop)
+
+        def tapped(constants: Flat, state: Flat, x: Flat, taps: Flat) -> tuple[Flat, Flat, Flat]:
+            pairs = zip(found, taps, strict=True)
+            alter = {p.result: functools.partial(add_tangent, tap) for p, tap in pairs if tap is not None}
+            values = loop.values(constants, state, x, alter)
+            return *loop.ends(values), [values[p.factor] for p in found]
+
         leaves, steps = jax.tree.leaves(state), jax.tree.leaves(xs)
-        invariants, found = loop.invariants(), products(loop)
-        if found:
-            final, outs = scan(loop, found, _checkpointed, invariants, leaves, steps)
-        else:
-            body = _checkpointed(lambda state, x: loop.step(invariants, state, x))
-            final, outs = jax.lax.scan(body, leaves, steps)
+        final, outs = differentiable(tapped, found, loop.invariants(), leaves, steps)
         return jax.tree.unflatten(loop.outputs, [*final, *outs])

@@ -5,8 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int
 
 from .._types import Trajectory
 
@@ -38,33 +37,3 @@ class AbstractLoop(eqx.Module):
 def num_steps(xs: Trajectory) -> int:
     """The length of axis 0."""
     return jax.tree.leaves(xs)[0].shape[0]
-
-
-def _cut(xs: Trajectory, size: int, count: int) -> PyTree:
-    """The first `count * size` steps as `count` chunks."""
-    return jax.tree.map(lambda a: a[: count * size].reshape(count, size, *a.shape[1:]), xs)
-
-
-def in_chunks(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> tuple[Any, Trajectory]:
-    """Run chunks of `size` steps one after the other in a scan, and then the shorter rest, if any."""
-    total = num_steps(xs)
-    if total <= size:
-        return run_chunk(state, xs, 0)
-    count, rest = divmod(total, size)
-    pieces = []
-    if count == 1:
-        state, ys = run_chunk(state, jax.tree.map(lambda a: a[:size], xs), 0)
-        pieces.append(ys)
-    elif count > 1:
-
-        def body(state: Any, chunk: Any) -> tuple[Any, Trajectory]:
-            xs, start = chunk
-            return run_chunk(state, xs, start)
-
-        starts = jnp.arange(count) * size
-        state, ys = jax.lax.scan(body, state, (_cut(xs, size, count), starts))
-        pieces.append(jax.tree.map(lambda a: a.reshape(count * size, *a.shape[2:]), ys))
-    if rest:
-        state, ys = run_chunk(state, jax.tree.map(lambda a: a[-rest:], xs), count * size)
-        pieces.append(ys)
-    return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *pieces)

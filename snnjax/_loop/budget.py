@@ -1,34 +1,35 @@
 """Backpropagation through time within a given memory."""
 
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
+import jax.extend.core as jex
 
 from .._errors import InputError
 from .._types import Trajectory
 from ._base import AbstractLoop, RunChunk, num_steps
+from ._memory import backward_bytes
 from .bptt import BPTT
 from .checkpointed import CheckpointedBPTT
 
 
-def _bytes(tree: Any) -> int:
-    return sum(a.size * jnp.dtype(a.dtype).itemsize for a in jax.tree.leaves(tree) if eqx.is_array_like(a))
-
-
 class Budget(AbstractLoop):
-    """The exact gradient, with chunks as long as a given memory allows: `BPTT` if it fits, else `CheckpointedBPTT`.
+    """The exact gradient within a given memory: `BPTT` if it fits, else `CheckpointedBPTT` in chunks that do.
 
-    What the backward pass keeps is found by tracing it: all that the forward pass of a chunk hands over to its backward
-    pass, and the state before each chunk. Inputs and outputs, which every loop has, are not counted.
+    The compiler is asked: the forward and backward pass of the model is compiled for each loop in turn, and the first
+    that fits is taken. This happens whenever `unroll` is traced, and makes compiling two or three times as long.
+    Inputs, outputs, parameters and their gradients, which every loop has, are not counted; neither is what a loss, or
+    layers outside of `unroll`, need.
 
     **Arguments:**
 
-    - `bytes`: the memory for what is kept between the forward and the backward pass.
-    - `batch`: examples that share it, if `unroll` is under a `jax.vmap`, which it cannot see from inside.
+    - `bytes`: the temporary memory of a forward and backward pass.
+    - `batch`: the examples that share it, if `unroll` is under a `jax.vmap`, which it cannot see from inside.
 
-    Raises an `InputError` if even the best chunks do not fit; the message says how much they need.
+    Raises an `InputError` if no loop fits; the message says how much the best of them needs. Also where the model
+    cannot be compiled on its own, as inside of a `jax.shard_map`.
 
     ```python
     import jax.numpy as jnp
@@ -53,36 +54,38 @@ class Budget(AbstractLoop):
 
     def choose(self, run_chunk: RunChunk, state: Any, xs: Trajectory) -> AbstractLoop:
         """The loop that is used for this sequence."""
-        total = num_steps(xs)
-        kept = [self.batch * _kept(run_chunk, state, xs, size) for size in (1, 2)]
-        per_step = max(kept[1] - kept[0], 0)
-        fixed = max(kept[0] - per_step, 0)
-        if fixed + total * per_step <= self.bytes:
-            return BPTT()
-        per_chunk = self.batch * _bytes(state)
+        # Longer chunks than the square root of the steps take more memory and are no faster; half as long ones may take
+        # less, since a step of a chunk takes more memory than a state between chunks.
+        half = max(math.isqrt(num_steps(xs)) // 2, 1)
+        needed = []
+        for loop in (BPTT(), CheckpointedBPTT(), CheckpointedBPTT(half)):
+            needed.append(self._needed(loop, run_chunk, state, xs))
+            if needed[-1] <= self.bytes:
+                return loop
+        raise InputError(
+            f"Budget was given {self.bytes} bytes for {num_steps(xs)} steps of {self.batch} examples; this model takes "
+            f"at least {min(needed)}, by CheckpointedBPTT, and {needed[0]} by BPTT. Give more, make the batch smaller, "
+            f"or cut the sequence into several calls of `unroll` that pass the state on."
+        )
 
-        def needed(size: int) -> int:
-            return -(-total // size) * per_chunk + fixed + size * per_step
+    def _needed(self, loop: AbstractLoop, run_chunk: RunChunk, state: Any, xs: Trajectory) -> int:
+        # What `run_chunk` closes over, the parameters, must be arguments for a program of its own.
+        closed = jax.make_jaxpr(lambda state, xs: loop(run_chunk, state, xs))(state, xs)
+        num_state = len(jax.tree.leaves(state))
 
-        best = min(range(1, total + 1), key=needed)
-        if needed(best) > self.bytes:
+        def run(params: tuple, xs: list) -> tuple:
+            consts, state = params
+            outs = jex.jaxpr_as_fun(jex.ClosedJaxpr(closed.jaxpr, consts))(*state, *xs)
+            return outs[:num_state], outs[num_state:]
+
+        params, leaves = (closed.consts, jax.tree.leaves(state)), jax.tree.leaves(xs)
+        if self.batch > 1:
+            leaves = [jax.ShapeDtypeStruct((a.shape[0], self.batch, *a.shape[1:]), a.dtype) for a in leaves]
+        many = run if self.batch == 1 else jax.vmap(run, in_axes=(None, 1), out_axes=(0, 1))
+        try:
+            return backward_bytes(many, params, leaves)
+        except ValueError as error:
             raise InputError(
-                f"Budget was given {self.bytes} bytes for {total} steps of {self.batch} examples; it takes at least "
-                f"{needed(best)} for this model. Give more, or cut the gradient by TruncatedBPTT."
-            )
-        return CheckpointedBPTT(max(size for size in range(best, total + 1) if needed(size) <= self.bytes))
-
-
-def _kept(run_chunk: RunChunk, state: Any, xs: Trajectory, size: int) -> int:
-    """Bytes that the backward pass of a chunk takes over from its forward pass, but for inputs."""
-
-    def residuals(state: Any, xs: Trajectory) -> Any:
-        moving, still = eqx.partition((state, xs), eqx.is_inexact_array)
-
-        def of(moving: Any) -> Any:
-            return run_chunk(*eqx.combine(moving, still), 0)
-
-        return jax.vjp(of, moving)[1]
-
-    chunk = jax.tree.map(lambda a: a[:size], xs)
-    return _bytes(jax.eval_shape(residuals, state, chunk))
+                f"Budget could not compile this model on its own: {error}\nIt takes models without parts that are only "
+                f"known where they are used. Inside of a `jax.shard_map` choose the loop with the help of `snn.memory`."
+            ) from error

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from .._types import Trajectory
-from ._base import AbstractLoop, RunChunk, in_chunks
+from ._base import AbstractLoop, RunChunk
+from ._chunks import in_chunks
 
 
 class TruncatedBPTT(AbstractLoop):

@@ -5,6 +5,9 @@ Nothing is downloaded. LICENSES.md beside this file says where each data set com
 
 from ._batches import Batch as Batch
 from ._batches import batches as batches
+from ._buckets import Buckets as Buckets
+from ._buckets import bucket as bucket
+from ._buckets import pad as pad
 from ._dataset import Dataset as Dataset
 from ._dataset import Split as Split
 from ._load import load as load

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 from jaxtyping import Float32, Int, PRNGKeyArray
 
+from ._buckets import Buckets
+
 
 class Batch(NamedTuple):
     """Some examples, and which of them count.
@@ -58,10 +60,10 @@ def _number_of_rows(examples: Any) -> int:
     return count
 
 
-def _order(count: int, key: Any) -> Int[np.ndarray, " example"]:
-    """The order of the rows: as they are, or a permutation that the key decides."""
+def _generator(key: Any) -> np.random.Generator | None:
+    """What shuffles, decided by the key."""
     if key is None:
-        return np.arange(count)
+        return None
     try:
         words = np.asarray(jax.random.key_data(key))
     except TypeError as error:
@@ -74,21 +76,37 @@ def _order(count: int, key: Any) -> Int[np.ndarray, " example"]:
             f"`batches` got an array of keys of shape {words.shape[:-1]}. It takes one key, of "
             "shape (). Pass one of them, for example `keys[0]`."
         )
-    return np.random.default_rng(words).permutation(count)
+    return np.random.default_rng(words)
+
+
+def _order(count: int, generator: np.random.Generator | None) -> Int[np.ndarray, " example"]:
+    """The order of the rows: as they are, or a permutation."""
+    return np.arange(count) if generator is None else generator.permutation(count)
 
 
 def _take(examples: Any, rows: Int[np.ndarray, " batch"]) -> Any:
     return jax.tree.map(lambda leaf: leaf[rows], examples)
 
 
-def _generate(examples: Any, batch_size: int, order: Int[np.ndarray, " example"]) -> Iterator[Batch]:
-    for start in range(0, order.size, batch_size):
+def _generate(parts: list[tuple], batch_size: int, starts: list[tuple[int, int]]) -> Iterator[Batch]:
+    for part, start in starts:
+        examples, order = parts[part]
         rows = order[start : start + batch_size]
         weight = (np.arange(batch_size) < rows.size).astype(np.float32)
         # Filled up with a real example and not with zeros: zeros can give NaN (a norm, a mask
         # without a step), and NaN times a weight of 0 is still NaN.
         filling = np.full(batch_size - rows.size, order[0])
         yield Batch(_take(examples, np.concatenate([rows, filling])), weight)
+
+
+def _parts(split: Any) -> tuple:
+    """What batches are cut from: arrays of one shape."""
+    return split.splits if isinstance(split, Buckets) else (split,)
+
+
+def count_batches(split: Any, batch_size: int) -> int:
+    """How many batches `batches` gives."""
+    return sum(-(-_number_of_rows(part) // batch_size) for part in _parts(split))
 
 
 def batches(split: Any, batch_size: int, *, key: PRNGKeyArray | None = None) -> Iterator[Batch]:
@@ -100,7 +118,8 @@ def batches(split: Any, batch_size: int, *, key: PRNGKeyArray | None = None) -> 
     **Arguments:**
 
     - `split`: a [`snnjax.data.Split`][] or any other pytree (NamedTuple, tuple, dict, ...) of numpy
-      or jax arrays with examples on axis 0. None stays None.
+      or jax arrays with examples on axis 0. None stays None. Or [`snnjax.data.Buckets`][]: then each
+      batch is from one of them, whose last one is filled up.
     - `batch_size`: rows per batch, at least 1. It may be larger than the number of examples.
     - `key`: None goes through the rows in their order. A jax key shuffles them, by a numpy
       generator seeded with the key's data: the same key gives the same order, so give each epoch
@@ -127,4 +146,9 @@ def batches(split: Any, batch_size: int, *, key: PRNGKeyArray | None = None) -> 
         raise ValueError(
             f"`batches` got batch_size={size}. It must be at least 1. For all examples in one batch, pass their number."
         )
-    return _generate(split, size, _order(_number_of_rows(split), key))
+    generator = _generator(key)
+    parts = [(part, _order(_number_of_rows(part), generator)) for part in _parts(split)]
+    starts = [(i, start) for i, (_, order) in enumerate(parts) for start in range(0, order.size, size)]
+    if generator is not None and len(parts) > 1:  # otherwise the rows are shuffled enough
+        generator.shuffle(starts)
+    return _generate(parts, size, starts)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -14,6 +13,7 @@ from jaxtyping import Array, PyTree
 
 from .._progress import progress_bar
 from ..data import batches
+from ..data._batches import count_batches
 from ._run import Fitted, Run, begin, fresh, save
 from ._step import average, evaluate, make_step
 
@@ -46,7 +46,7 @@ def fit(
     - `model`: any pytree; every array in it that is not under `Fixed` is trained.
     - `optimiser`: an optax optimiser.
     - `loss`: `loss(model, example, key) -> (value, metrics)` for one example, such as `Classify()`.
-    - `data`: arrays with examples on axis 0; for `Classify` a `snnjax.data.Split`.
+    - `data`: arrays with examples on axis 0; for `Classify` a `snnjax.data.Split`, or `snnjax.data.Buckets`.
     - `epochs`: how often to go through the data, all in all (also when resuming).
     - `key`: decides the order of the data and everything random.
     - `batch_size`: rows per step.
@@ -84,7 +84,7 @@ def fit(
     start = fresh(model, optimiser, key, early_stopping=patience is not None)
     run, history = begin(start, folder, resume, settings)
     step = make_step(optimiser, loss)
-    steps_per_epoch = math.ceil(jax.tree.leaves(data)[0].shape[0] / batch_size)
+    steps_per_epoch = count_batches(data, batch_size)
 
     with progress_bar(epochs * steps_per_epoch, int(run.epoch) * steps_per_epoch, progress) as bar:
         for epoch in range(int(run.epoch), epochs):

@@ -93,7 +93,7 @@ def evaluate(model: PyTree, loss: Callable, data: PyTree, *, batch_size: int = 2
 
     - `model`: any pytree.
     - `loss`: for one example.
-    - `data`: arrays with examples on axis 0; for `Classify` a `snnjax.data.Split`.
+    - `data`: arrays with examples on axis 0; for `Classify` a `snnjax.data.Split`, or `snnjax.data.Buckets`.
     - `batch_size`: rows per compiled call.
     - `key`: for encoders that draw random numbers.
 

@@ -1,0 +1,89 @@
+"""Input as events beside input as an array: time of the first layer and of a whole training step, over the density.
+
+    python benchmarks/events.py [--rounds 15] [--out FOLDER]
+
+The network is the SHD-shaped one of `libraries.py` (700-128-128-20, 100 steps, batch 128, one Adam step). All programs
+take turns in one process; what to quote is the median over the rounds of the ratio of a pair. Results are printed and
+written as JSON with versions and device.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from contestants import snnjax_
+from contestants._workload import Workload
+
+import snnjax as snn
+
+DENSITIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+
+
+def programs(density: float) -> dict[str, Any]:
+    """Pairs of functions without arguments, each with the input as an array and as events."""
+    workload = Workload("shd", 0, density)
+    events = snn.Events.from_dense(workload.inputs)
+    weight = jnp.asarray(workload.weights[0].T)
+    sent = jnp.ones((workload.steps, workload.batch, weight.shape[0]))
+
+    def project(weight: Any, xs: Any) -> Any:
+        return xs.project(weight) if isinstance(xs, snn.Events) else xs @ weight.T
+
+    forward = jax.jit(project)
+    backward = jax.jit(lambda weight, xs: jax.vjp(lambda weight: project(weight, xs), weight)[1](sent))
+    made = {}
+    for name, xs in (("array", jnp.asarray(workload.inputs)), ("events", events)):
+        made["product", name] = lambda xs=xs: jax.block_until_ready(forward(weight, xs))
+        made["weight gradient", name] = lambda xs=xs: jax.block_until_ready(backward(weight, xs))
+        made["training step", name] = snnjax_.make(workload, events=name == "events").backward
+    return {"capacity": events.indices.shape[-1], "made": made}
+
+
+def measure(density: float, rounds: int) -> dict[str, Any]:
+    both = programs(density)
+    made = both["made"]
+    for run in made.values():
+        run(), run()
+    seconds: dict[tuple[str, str], list[float]] = {name: [] for name in made}
+    for _ in range(rounds):
+        for name, run in made.items():
+            begin = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begin)
+    result: dict[str, Any] = {"density": density, "capacity": both["capacity"]}
+    for what in ("product", "weight gradient", "training step"):
+        pairs = list(zip(seconds[what, "events"], seconds[what, "array"], strict=True))
+        result[what] = {
+            "events_ms": 1e3 * statistics.median(a for a, _ in pairs),
+            "array_ms": 1e3 * statistics.median(b for _, b in pairs),
+            "ratio": statistics.median(a / b for a, b in pairs),
+        }
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="input as events and as an array")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    results = []
+    print("| density | longest list | product | weight gradient | training step |\n|---|---|---|---|---|")
+    for density in DENSITIES:
+        r = measure(density, options.rounds)
+        results.append(r)
+        cells = [f"{density:.1%}", str(r["capacity"])]
+        cells += [f"{r[what]['ratio']:.2f}" for what in ("product", "weight gradient", "training step")]
+        print("| " + " | ".join(cells) + " |", flush=True)
+    device = {"device": str(jax.devices()[0]), "machine": platform.machine(), "jax": jax.__version__}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "events.json").write_text(json.dumps({**device, "results": results}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The derivative of a step: what must be kept of the step, and the linear rest."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .. import _primitive
+from ._cut import smallest_cut
+from ._trace import part, traced, variables
+
+Flat = list[Any]
+
+
+def is_inexact(a: Any) -> bool:
+    return jnp.issubdtype(a.dtype, jnp.inexact)
+
+
+class MixedError(Exception):
+    """An operation that computes values together with tangents, such as a loop, stands in the way."""
+
+
+class Tangent:
+    """The derivative of a step from lists of (constants, state, x) to the state, the outputs and `factors`.
+
+    `moving`: which constants, state and x have a tangent. The factors have none, and are kept.
+    """
+
+    def __init__(self, step: Callable, args: Sequence[Flat], moving: Sequence[Sequence[bool]], lead: int, again: bool):
+        flat, self._moving = jax.tree.leaves(args), jax.tree.leaves(moving)
+        self._lead = lead
+        shape = jax.tree.structure(tuple(args))
+
+        def both(primals: Flat, tangents: Flat) -> tuple:
+            def of(*changing: Any) -> tuple[tuple, tuple]:
+                values = iter(changing)
+                merged = [next(values) if m else p for m, p in zip(self._moving, primals, strict=True)]
+                state, outs, factors = step(*jax.tree.unflatten(shape, merged))
+                return ([s for s in state if is_inexact(s)], [o for o in outs if is_inexact(o)]), (state, outs, factors)
+
+            _, tangents, primals = jax.jvp(of, self._changing(primals), tangents, has_aux=True)
+            return primals, tangents
+
+        structure = None
+
+        def flat_both(primals: Flat, tangents: Flat) -> Flat:
+            nonlocal structure
+            leaves, structure = jax.tree.flatten(both(primals, tangents))
+            return leaves
+
+        closed = traced(flat_both, flat, self._changing(flat))
+        self._jaxpr, self._consts = closed.jaxpr, closed.consts
+        (self._state, self._outs, factors), (self._d_state, self._d_outs) = jax.tree.unflatten(
+            structure, closed.jaxpr.outvars
+        )
+        self._primals, self._tangents = closed.jaxpr.invars[: len(flat)], closed.jaxpr.invars[len(flat) :]
+        first_state = len(args[0])
+        self._first_x = first_state + len(args[1])
+        self._constants = [*closed.jaxpr.constvars, *self._primals[:first_state]]
+        self._x = self._primals[self._first_x :]
+        self.factors, kept = factors, variables(factors)
+        primal, needed = self._parted()
+        made = {*self._jaxpr.constvars, *self._primals, *(v for eqn in primal for v in eqn.outvars)}
+        if not made.issuperset(variables([*self._state, *self._outs, *factors])):
+            raise MixedError
+        given = self._primals[first_state:]
+        cut = given if again else smallest_cut(primal, given, kept, needed)
+        #: The variables that are kept of every step.
+        self.kept = list(dict.fromkeys([*kept, *cut]))
+        self._emitted = [v for v in self.kept if v not in self._x]
+
+    def _changing(self, args: Sequence[Any]) -> Flat:
+        return [a for a, m in zip(args, self._moving, strict=True) if m]
+
+    def _parted(self) -> tuple[list, list]:
+        """The operations that no tangent enters, and the variables that the others take from them."""
+        linear, primal = set(self._tangents), []
+        needed = []
+        for eqn in self._jaxpr.eqns:
+            used = variables(eqn.invars)
+            if linear.isdisjoint(used):
+                primal.append(eqn)
+            else:
+                linear.update(eqn.outvars)
+                needed += [v for v in used if v not in linear]
+        return primal, [*needed, *(v for v in variables([*self._d_state, *self._d_outs]) if v not in linear)]
+
+    def primal(self, constants: Flat, state: Flat, x: Flat) -> tuple[Flat, Flat]:
+        """The step, putting out what must be kept after its own outputs."""
+        outs = [*self._state, *self._outs, *self._emitted]
+        after = part(self._jaxpr, [*self._jaxpr.constvars, *self._primals], outs)(*self._consts, *constants, *state, *x)
+        return after[: len(state)], after[len(state) :]
+
+    def split(self, outs: Flat, xs: Flat) -> tuple[Flat, Flat]:
+        """The step's own outputs, and all that is kept: what was put out for it, and inputs that serve as they are."""
+        emitted = dict(zip(self._emitted, outs[len(self._outs) :], strict=True))
+        given = dict(zip(self._x, xs, strict=False))  # of taps there is only the tangent
+        return outs[: len(self._outs)], [emitted[v] if v in emitted else given[v] for v in self.kept]
+
+    def run(self, constants: Flat, kept: Flat, d_constants: Flat, d_state: Flat, d_xs: Flat) -> tuple[Flat, Flat]:
+        """The tangents of the state after all steps, and of the outputs; of what can have one."""
+        given = [*self._constants, *self.kept, *self._tangents]
+        rest = part(self._jaxpr, given, [*self._d_state, *self._d_outs])
+        known = len(self._consts) + len(constants)
+
+        def body(constants: Flat, d_state: Flat, x: Flat) -> tuple[Flat, Flat]:
+            d_x, kept = x[: len(d_xs)], x[len(d_xs) :]
+            out = rest(*constants[:known], *kept, *constants[known:], *d_state, *d_x)
+            return out[: len(d_state)], out[len(d_state) :]
+
+        linear = _primitive.Linear(
+            [False] * known + [True] * len(d_constants), [True] * len(d_xs) + [False] * len(kept)
+        )
+        every = [*self._consts, *constants, *d_constants]
+        steps = len([*d_xs, *kept][0])
+        return _primitive.run(body, every, d_state, [*d_xs, *kept], steps=steps, lead=self._lead, linear=linear)

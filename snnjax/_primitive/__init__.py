@@ -1,0 +1,8 @@
+"""Operations that XLA runs well whatever is mapped over them or differentiated; built from those of JAX."""
+
+from .fold import fold as fold
+from .fold import unfold as unfold
+from .gather import gather as gather
+from .loop import Linear as Linear
+from .loop import run as run
+from .rows import rows as rows

@@ -1,0 +1,218 @@
+"""`jax.lax.scan` with a tighter compiled form on CPUs, and a reverse pass that keeps nothing but its inputs.
+
+The loop is a primitive of its own for three reasons. What a `scan` puts out begins as an array of zeros, which XLA
+makes, once for all loops of a program, at its very start: every output takes memory from then on, and is written twice.
+Here it begins as copies of a number that only exists when the loop begins. A `scan` that is linear in some of its
+inputs is transposed by keeping all that its steps multiply with; here the transposed step computes it again. And a
+`scan` over chunks of time puts a mapped axis in front of the time inside of them.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+import jax.numpy as jnp
+import numpy as np
+from jax.interpreters import ad, batching, mlir
+
+_while = jex.Primitive("snnjax_loop")
+_while.multiple_results = True
+
+# A step of a loop: (constants, carry, x) to (carry, y), all of them lists.
+Body = Callable[[list, list, list], tuple[list, list]]
+
+
+class Linear:
+    """Which constants and which x a loop is linear in; it is then linear in all of the carry."""
+
+    def __init__(self, constants: Sequence[bool], xs: Sequence[bool]):
+        self.constants, self.xs = tuple(constants), tuple(xs)
+
+    def flags(self, carry: int) -> list[bool]:
+        return [*self.constants, *[True] * carry, *self.xs]
+
+
+def run(
+    body: Body,
+    constants: list,
+    carry: list,
+    xs: list,
+    *,
+    steps: int,
+    lead: int = 0,
+    reverse: bool = False,
+    linear: Linear | None = None,
+) -> tuple[list, list]:
+    """The carry after all steps, and what the steps put out, stacked.
+
+    With `linear` it can be transposed, and is differentiated as the `lax.scan` that it equals; without, it has no
+    derivative. `lead`: after how many axes of one x, and of one output, the batch of a `jax.vmap` stands.
+    """
+    one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs]
+    counts = len(constants), len(carry)
+    closed = jax.make_jaxpr(lambda *args: _flatten(body(*_split(args, *counts))))(*constants, *carry, *one)
+    jaxpr, captured = closed.jaxpr, len(closed.consts)
+    out = _while.bind(
+        *closed.consts,
+        *constants,
+        *carry,
+        *xs,
+        jaxpr=jex.ClosedJaxpr(jaxpr.replace(constvars=[], invars=[*jaxpr.constvars, *jaxpr.invars]), []),
+        constants=captured + len(constants),
+        carry=len(carry),
+        steps=steps,
+        lead=lead,
+        reverse=reverse,
+        linear=linear and Linear([False] * captured + list(linear.constants), linear.xs),
+    )
+    return out[: len(carry)], out[len(carry) :]
+
+
+def _split(args: Sequence[Any], constants: int, carry: int) -> tuple[list, list, list]:
+    first, second, third = (list(args[part]) for part in _slices(constants, carry))
+    return first, second, third
+
+
+def _slices(constants: int, carry: int) -> tuple[slice, slice, slice]:
+    return slice(constants), slice(constants, constants + carry), slice(constants + carry, None)
+
+
+def _flatten(pair: tuple[list, list]) -> list:
+    return [*pair[0], *pair[1]]
+
+
+def _reference(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, **_: Any) -> list:
+    """The loop as a `lax.scan`."""
+    consts, state, xs = _split(args, constants, carry)
+    step = jex.jaxpr_as_fun(jaxpr)
+
+    def body(state: list, x: list) -> tuple[list, list]:
+        out = step(*consts, *state, *x)
+        return out[:carry], out[carry:]
+
+    final, ys = jax.lax.scan(body, state, xs, length=steps, reverse=reverse)
+    return [*final, *ys]
+
+
+def _tight(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, **_: Any) -> list:
+    """The loop with outputs that begin as copies of a number of an input, at any position."""
+    consts, state, xs = _split(args, constants, carry)
+    step = jex.jaxpr_as_fun(jaxpr)
+    # The first of the xs, because in the reverse pass it is the one that exists last.
+    seeds = [a for a in (*xs, *state, *consts) if jnp.issubdtype(a.dtype, jnp.number) and a.size]
+
+    def begin(index: int, aval: Any) -> jax.Array:
+        if not seeds or not (jnp.issubdtype(aval.dtype, jnp.number) or aval.dtype == bool):
+            return jnp.zeros((steps, *aval.shape), aval.dtype)
+        # Each another number, or XLA would make one array and copy it.
+        at = [int(i) for i in np.unravel_index(min(index, seeds[0].size - 1), seeds[0].shape)]
+        seed = jax.lax.slice(seeds[0], at, [i + 1 for i in at]).reshape(())
+        return jnp.broadcast_to(jax.lax.convert_element_type(seed, aval.dtype), (steps, *aval.shape))
+
+    def body(i: Any, values: tuple[list, list]) -> tuple[list, list]:
+        state, buffers = values
+        t = steps - 1 - i if reverse else i
+        x = [jax.lax.dynamic_index_in_dim(x, t, keepdims=False) for x in xs]
+        out = step(*consts, *state, *x)
+        written = [jax.lax.dynamic_update_index_in_dim(b, y, t, 0) for b, y in zip(buffers, out[carry:], strict=True)]
+        return out[:carry], written
+
+    buffers = [begin(i, aval) for i, aval in enumerate(jaxpr.out_avals[carry:])]
+    return _flatten(jax.lax.fori_loop(0, steps, body, (list(state), buffers)))
+
+
+def _abstract(*avals: Any, jaxpr: Any, constants: int, carry: int, steps: int, **_: Any) -> list:
+    outs = [aval if i < carry else aval.update(shape=(steps, *aval.shape)) for i, aval in enumerate(jaxpr.out_avals)]
+    varying = frozenset().union(*(getattr(aval, "vma", frozenset()) for aval in avals))
+    return [aval.update(vma=varying) for aval in outs] if varying else outs
+
+
+def _batched(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list, list]:
+    jaxpr, constants, carry, lead = params["jaxpr"], params["constants"], params["carry"], params["lead"]
+    size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+    moved, axes = [], []
+    for i, (a, d, aval) in enumerate(zip(args, dims, jaxpr.in_avals, strict=True)):
+        axis = min(lead, aval.ndim) if i >= constants + carry else 0
+        if d is None and constants <= i < constants + carry:
+            a, d = jnp.broadcast_to(a, (size, *a.shape)), 0
+        moved.append(a if d is None else jnp.moveaxis(a, d, axis + 1 if i >= constants + carry else axis))
+        axes.append(None if d is None else axis)
+    one = [
+        jax.ShapeDtypeStruct(a.shape[1:] if i >= constants + carry else a.shape, a.dtype) for i, a in enumerate(moved)
+    ]
+    out_axes = [min(lead, aval.ndim) if i >= carry else 0 for i, aval in enumerate(jaxpr.out_avals)]
+    step = jax.vmap(jex.jaxpr_as_fun(jaxpr), in_axes=axes, out_axes=out_axes, axis_size=size)
+    outs = _while.bind(*moved, **{**params, "jaxpr": jax.make_jaxpr(step)(*one)})
+    return outs, [axis + 1 if i >= carry else axis for i, axis in enumerate(out_axes)]
+
+
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list, list]:
+    linear = params["linear"]
+    if linear is None:
+        raise NotImplementedError("a loop without a rule for its derivative was differentiated")
+    zero = [type(t) is ad.Zero for t in tangents]
+    if all(z or f for z, f in zip(zero, linear.flags(params["carry"]), strict=True)):
+        moved = [
+            jnp.zeros_like(p) if z and f else (p if not f else t)
+            for p, t, z, f in zip(primals, tangents, zero, linear.flags(params["carry"]), strict=True)
+        ]
+        return _while.bind(*primals, **params), _while.bind(*moved, **params)
+    tangents = [ad.instantiate_zeros(t) for t in tangents]
+    return jax.jvp(partial(_reference, **params), tuple(primals), tuple(tangents))
+
+
+def _transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list:
+    """Backwards through the steps, each of which is transposed where it stands."""
+    jaxpr, carry, linear = params["jaxpr"], params["carry"], params["linear"]
+    step = jex.jaxpr_as_fun(jaxpr)
+    avals = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in jaxpr.in_avals]
+    constants, _, xs = (list(range(len(args))[part]) for part in _slices(params["constants"], carry))
+    flags = linear.flags(carry)
+    # A linear argument that is known here is zero.
+    asked = [ad.is_undefined_primal(a) for a in args]
+    sums, ct_xs = [i for i in constants if asked[i]], [i for i in xs if asked[i]]
+    known = [i for i in constants if not flags[i]], [i for i in xs if not flags[i]]
+    heard = [i for i, ct in enumerate(cts) if i >= carry and type(ct) is not ad.Zero]
+    unknown = [*sums, *range(params["constants"], params["constants"] + carry), *ct_xs]
+
+    def back(values: list, state: list, x: list) -> tuple[list, list]:
+        ct_carry, so_far = state[:carry], state[carry:]
+        ct_ys = dict(zip(heard, x[: len(heard)], strict=True))
+        given = dict(zip([*known[0], *known[1]], [*values, *x[len(heard) :]], strict=True))
+
+        def of(*moving: Any) -> list:
+            every = given | dict(zip(unknown, moving, strict=True))
+            return step(*(every[i] if i in every else jnp.zeros(a.shape, a.dtype) for i, a in enumerate(avals)))
+
+        ct_outs = [*ct_carry, *(ct_ys.get(i + carry, _zeros(a)) for i, a in enumerate(jaxpr.out_avals[carry:]))]
+        found = jax.linear_transpose(of, *(avals[i] for i in unknown))(ct_outs)
+        added = [s + f for s, f in zip(so_far, found, strict=False)]
+        return [*found[len(sums) : len(sums) + carry], *added], list(found[len(sums) + carry :])
+
+    final, ct_x = run(
+        back,
+        [args[i] for i in known[0]],
+        [*(ad.instantiate_zeros(ct) for ct in cts[:carry]), *(_zeros(avals[i]) for i in sums)],
+        [*(cts[i] for i in heard), *(args[i] for i in known[1])],
+        steps=params["steps"],
+        lead=params["lead"],
+        reverse=not params["reverse"],
+        linear=Linear([False] * len(known[0]), [True] * len(heard) + [False] * len(known[1])),
+    )
+    found = dict(zip(unknown, [*final[carry:], *final[:carry], *ct_x], strict=True))
+    return [found[i] if a else None for i, a in enumerate(asked)]
+
+
+def _zeros(aval: Any) -> jax.Array:
+    return jnp.zeros(aval.shape, aval.dtype)
+
+
+_while.def_abstract_eval(_abstract)
+_while.def_impl(lambda *args, **params: jax.jit(partial(_tight, **params))(*args))
+mlir.register_lowering(_while, mlir.lower_fun(_reference, multiple_results=True))
+mlir.register_lowering(_while, mlir.lower_fun(_tight, multiple_results=True), platform="cpu")
+batching.primitive_batchers[_while] = _batched
+ad.primitive_jvps[_while] = _jvp
+ad.primitive_transposes[_while] = _transpose
