@@ -32,8 +32,12 @@ from ._integrator import Euler as Euler
 from ._integrator import ExponentialEuler as ExponentialEuler
 from ._integrator import RungeKutta4 as RungeKutta4
 from ._kernel import AbstractKernel as AbstractKernel
+from ._kernel import AbstractResiduals as AbstractResiduals
 from ._kernel import Autodiff as Autodiff
+from ._kernel import EightBitResiduals as EightBitResiduals
+from ._kernel import ExactResiduals as ExactResiduals
 from ._kernel import Recompute as Recompute
+from ._kernel import SixteenBitResiduals as SixteenBitResiduals
 from ._lazy import lazily as _lazily
 from ._loop import BPTT as BPTT
 from ._loop import AbstractLoop as AbstractLoop

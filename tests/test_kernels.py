@@ -51,6 +51,41 @@ def test_gradients_and_tangents_are_those_of_a_plain_loop(name):
     assert_close(*found, rtol=1e-10)
 
 
+RESIDUALS = {
+    "exact": (snn.ExactResiduals(), 0, 1e-9),
+    "16 bits": (snn.SixteenBitResiduals(), 1e-6, 5e-3),
+    "8 bits": (snn.EightBitResiduals(), 1e-4, 5e-2),
+}
+
+
+@pytest.mark.parametrize(("residuals", "least", "most"), RESIDUALS.values(), ids=RESIDUALS)
+def test_residuals_change_gradients_a_little_and_outputs_not_at_all(residuals, least, most):
+    model = snn.Sequential(
+        eqx.nn.Linear(N, N, key=jr.key(0), dtype=jnp.float64),
+        snn.Recurrent(snn.LIF(tau=jnp.array(5.0)), eqx.nn.Linear(N, N, key=jr.key(1), dtype=jnp.float64)),
+        snn.ALIF(tau=5.0),
+    )
+    xs = 3 * drive(jr.key(1), (30, BATCH, N), "float64")
+    found = []
+    for kernel in (snn.Recompute(residuals), snn.Autodiff()):
+        params, loss = loss_of(model, kernel)
+        found.append(jax.jit(jax.value_and_grad(loss))(params, xs))
+    assert found[0][0] == found[1][0]
+    errors = [
+        float(jnp.abs(a - b).max() / jnp.abs(b).max())
+        for a, b in zip(jax.tree.leaves(found[0][1]), jax.tree.leaves(found[1][1]), strict=True)
+    ]
+    assert least <= max(errors) < most
+
+
+def test_rounded_residuals_refuse_second_derivatives():
+    def loss(x):
+        return snn.unroll(snn.LIF(), x, kernel=snn.Recompute(snn.EightBitResiduals()))[1].sum()
+
+    with pytest.raises(NotImplementedError, match="more often than it can be"):
+        jax.hessian(loss)(jnp.ones((3, 2)))
+
+
 def test_second_derivatives_are_symmetric():
     """Plain JAX forgets custom derivatives inside of loops when it differentiates in reverse; here the orders agree."""
     params, loss = loss_of(make(all_containers["Recurrent"], "float64"), snn.Recompute())

@@ -11,6 +11,7 @@ from jax.custom_derivatives import SymbolicZero
 from .. import _primitive
 from ._tangent import Flat, MixedError, Tangent, is_inexact
 from ._weights import Product
+from .residuals import AbstractResiduals, ExactResiduals
 
 # (constants, state, x, taps) to (state, outs, factors), all lists; `taps` go to the products, None for none.
 _Step = Callable[[Flat, Flat, Flat, Flat], tuple[Flat, Flat, Flat]]
@@ -25,11 +26,13 @@ def differentiable(
     *,
     lead: int = 0,
     again: bool = False,
+    residuals: AbstractResiduals = ExactResiduals(),
 ) -> tuple[Flat, Flat]:
     """The state after the loop, and the stacked outputs.
 
     `found`: products in the step whose weights get their gradient outside of the loop. `lead`: as for
     `_primitive.run`. `again`: keep only the state before each step and the inputs, and run the step again backwards.
+    `residuals`: how the rest is kept.
     """
 
     def plain(constants: Flat, state: Flat, x: Flat) -> tuple[Flat, Flat]:
@@ -46,7 +49,7 @@ def differentiable(
     def whole_jvp(primals: tuple, tangents: tuple) -> tuple:
         d = [[None if _is_zero(t) else t for t in part] for part in tangents]
         try:
-            return _push_forward(step, found, lead, again, primals, *d)
+            return _push_forward(step, found, lead, again, residuals, primals, *d)
         except MixedError:
             return jax.jvp(scan, primals, jax.tree.map(_as_array, tuple(tangents)))
 
@@ -59,6 +62,7 @@ def _push_forward(
     found: Sequence[Product],
     lead: int,
     again: bool,
+    residuals: AbstractResiduals,
     primals: tuple,
     d_constants: Flat,
     d_state: Flat,
@@ -81,17 +85,21 @@ def _push_forward(
 
     zeros = [jnp.zeros(p.result.aval.shape, p.result.aval.dtype) for p in own]
     moving = [d is not None for d in d_constants], [d is not None for d in d_state], [*x_moves, *[True] * len(own)]
-    tangent = Tangent(with_taps, (constants, state, [*(x[0] for x in xs), *zeros]), moving, lead, again)
+    tangent = Tangent(with_taps, (constants, state, [*(x[0] for x in xs), *zeros]), moving, lead, again, residuals)
 
-    def keeping(constants: Flat, state: Flat, x: Flat, _: Flat) -> tuple[Flat, Flat, Flat]:
-        return *tangent.primal(constants, state, [*x, *zeros]), []
+    def keeping(constants: Flat, state: Flat, x: Flat) -> tuple[Flat, Flat]:
+        return tangent.primal(constants, state, [*x, *zeros])
 
-    final, outs = differentiable(keeping, [], constants, state, xs, lead=lead)
+    if type(residuals) is ExactResiduals:
+        final, outs = differentiable(lambda *args: (*keeping(*args[:3]), []), [], constants, state, xs, lead=lead)
+    else:
+        # What is rounded has no derivative of its own.
+        final, outs = _primitive.run(keeping, constants, state, xs, steps=len(xs[0]), lead=lead)
     outs, kept = tangent.split(outs, xs)
 
     d_taps = []
     for product, factor, weights in zip(entering, tangent.factors, _given(d_weights), strict=True):
-        term = product.over_all_steps(kept[tangent.kept.index(factor)], weights)
+        term = product.over_all_steps(kept[tangent.kept.index(factor)][0], weights)
         if product.x is None:
             d_taps.append(term)
         else:

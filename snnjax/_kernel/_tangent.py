@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from .. import _primitive
 from ._cut import smallest_cut
 from ._trace import part, traced, variables
+from .residuals import AbstractResiduals, ExactResiduals
 
 Flat = list[Any]
 
@@ -27,9 +28,17 @@ class Tangent:
     `moving`: which constants, state and x have a tangent. The factors have none, and are kept.
     """
 
-    def __init__(self, step: Callable, args: Sequence[Flat], moving: Sequence[Sequence[bool]], lead: int, again: bool):
+    def __init__(
+        self,
+        step: Callable,
+        args: Sequence[Flat],
+        moving: Sequence[Sequence[bool]],
+        lead: int,
+        again: bool,
+        residuals: AbstractResiduals,
+    ):
         flat, self._moving = jax.tree.leaves(args), jax.tree.leaves(moving)
-        self._lead = lead
+        self._lead, self._residuals = lead, residuals
         shape = jax.tree.structure(tuple(args))
 
         def both(primals: Flat, tangents: Flat) -> tuple:
@@ -90,28 +99,44 @@ class Tangent:
         """The step, putting out what must be kept after its own outputs."""
         outs = [*self._state, *self._outs, *self._emitted]
         after = part(self._jaxpr, [*self._jaxpr.constvars, *self._primals], outs)(*self._consts, *constants, *state, *x)
-        return after[: len(state)], after[len(state) :]
+        known = len(state) + len(self._outs)
+        emitted = [self._codec(v).encode(a) for v, a in zip(self._emitted, after[known:], strict=True)]
+        return after[: len(state)], [*after[len(state) : known], *jax.tree.leaves(emitted)]
 
-    def split(self, outs: Flat, xs: Flat) -> tuple[Flat, Flat]:
+    def _codec(self, variable: Any) -> AbstractResiduals:
+        """Factors of products, most often spikes, are kept as they are; so is what is no floating-point number."""
+        rounded = variable not in self.factors and is_inexact(variable.aval)
+        return self._residuals if rounded else ExactResiduals()
+
+    def split(self, outs: Flat, xs: Flat) -> tuple[Flat, list[Flat]]:
         """The step's own outputs, and all that is kept: what was put out for it, and inputs that serve as they are."""
-        emitted = dict(zip(self._emitted, outs[len(self._outs) :], strict=True))
+        left = iter(outs[len(self._outs) :])
+        emitted = {v: [next(left) for _ in range(self._parts(v))] for v in self._emitted}
         given = dict(zip(self._x, xs, strict=False))  # of taps there is only the tangent
-        return outs[: len(self._outs)], [emitted[v] if v in emitted else given[v] for v in self.kept]
+        return outs[: len(self._outs)], [emitted[v] if v in emitted else [given[v]] for v in self.kept]
 
-    def run(self, constants: Flat, kept: Flat, d_constants: Flat, d_state: Flat, d_xs: Flat) -> tuple[Flat, Flat]:
+    def _parts(self, variable: Any) -> int:
+        return len(jax.eval_shape(self._codec(variable).encode, variable.aval))
+
+    def run(self, constants: Flat, kept: list[Flat], d_constants: Flat, d_state: Flat, d_xs: Flat) -> tuple[Flat, Flat]:
         """The tangents of the state after all steps, and of the outputs; of what can have one."""
         given = [*self._constants, *self.kept, *self._tangents]
         rest = part(self._jaxpr, given, [*self._d_state, *self._d_outs])
         known = len(self._consts) + len(constants)
+        arrays, structure = jax.tree.flatten(kept)
 
         def body(constants: Flat, d_state: Flat, x: Flat) -> tuple[Flat, Flat]:
-            d_x, kept = x[: len(d_xs)], x[len(d_xs) :]
-            out = rest(*constants[:known], *kept, *constants[known:], *d_state, *d_x)
+            d_x, parts = x[: len(d_xs)], jax.tree.unflatten(structure, x[len(d_xs) :])
+            again = [
+                parts[i][0] if v not in self._emitted else self._codec(v).decode(parts[i], v.aval)
+                for i, v in enumerate(self.kept)
+            ]
+            out = rest(*constants[:known], *again, *constants[known:], *d_state, *d_x)
             return out[: len(d_state)], out[len(d_state) :]
 
         linear = _primitive.Linear(
-            [False] * known + [True] * len(d_constants), [True] * len(d_xs) + [False] * len(kept)
+            [False] * known + [True] * len(d_constants), [True] * len(d_xs) + [False] * len(arrays)
         )
         every = [*self._consts, *constants, *d_constants]
-        steps = len([*d_xs, *kept][0])
-        return _primitive.run(body, every, d_state, [*d_xs, *kept], steps=steps, lead=self._lead, linear=linear)
+        steps = len([*d_xs, *arrays][0])
+        return _primitive.run(body, every, d_state, [*d_xs, *arrays], steps=steps, lead=self._lead, linear=linear)

@@ -11,6 +11,7 @@ from ._differentiable import differentiable
 from ._tangent import Flat
 from ._trace import Loop
 from ._weights import add_tangent, products
+from .residuals import AbstractResiduals, ExactResiduals
 
 
 class Recompute(AbstractKernel):
@@ -21,6 +22,10 @@ class Recompute(AbstractKernel):
     steps, after the reverse loop. Steps with effects (such as callbacks), with a loop or branch of their own, or with a
     `jax.custom_vjp` are run as by `Autodiff`.
 
+    **Arguments:**
+
+    - `residuals`: how what is kept of a step is kept: `ExactResiduals()`, or in fewer bits, with an error.
+
     ```python
     import jax.numpy as jnp
     import snnjax as snn
@@ -28,6 +33,8 @@ class Recompute(AbstractKernel):
     final, zs = snn.unroll(snn.LIF(), jnp.ones((10, 3)), kernel=snn.Recompute())
     ```
     """
+
+    residuals: AbstractResiduals = ExactResiduals()
 
     def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
         loop = Loop(step, state, jax.tree.map(lambda a: a[0], xs))
@@ -42,5 +49,5 @@ class Recompute(AbstractKernel):
             return *loop.ends(values), [values[p.factor] for p in found]
 
         leaves, steps = jax.tree.leaves(state), jax.tree.leaves(xs)
-        final, outs = differentiable(tapped, found, loop.invariants(), leaves, steps)
+        final, outs = differentiable(tapped, found, loop.invariants(), leaves, steps, residuals=self.residuals)
         return jax.tree.unflatten(loop.outputs, [*final, *outs])

@@ -151,7 +151,10 @@ def _batched(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[l
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list, list]:
     linear = params["linear"]
     if linear is None:
-        raise NotImplementedError("a loop without a rule for its derivative was differentiated")
+        raise NotImplementedError(
+            "a loop was differentiated more often than it can be: where residuals are rounded, once. Use "
+            "`kernel=snn.Recompute()` for derivatives of derivatives."
+        )
     zero = [type(t) is ad.Zero for t in tangents]
     if all(z or f for z, f in zip(zero, linear.flags(params["carry"]), strict=True)):
         moved = [
