@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
-import numpy as np
 from jax.interpreters import ad, batching, mlir
 
 _while = jex.Primitive("snnjax_loop")
@@ -106,8 +105,9 @@ def _tight(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, rever
     def begin(index: int, aval: Any) -> jax.Array:
         if not seeds or not (jnp.issubdtype(aval.dtype, jnp.number) or aval.dtype == bool):
             return jnp.zeros((steps, *aval.shape), aval.dtype)
-        # Each another number, or XLA would make one array and copy it.
-        at = [int(i) for i in np.unravel_index(min(index, seeds[0].size - 1), seeds[0].shape)]
+        # Each another number, or XLA would make one array and copy it. (Other sizes than of time may be symbols.)
+        first, *others = seeds[0].shape or [1]
+        at = [min(index, first - 1), *(0 for _ in others)] if any(seeds[0] is x for x in xs) else [0] * seeds[0].ndim
         seed = jax.lax.slice(seeds[0], at, [i + 1 for i in at]).reshape(())
         return jnp.broadcast_to(jax.lax.convert_element_type(seed, aval.dtype), (steps, *aval.shape))
 
