@@ -48,7 +48,7 @@ def _loss(model, xs, loop):
 def test_checkpointed_memory_grows_with_the_square_root_of_time():
     plain = [temporary_bytes(snn.BPTT(), steps) for steps in (1024, 4096, 16384)]
     checkpointed = [temporary_bytes(snn.CheckpointedBPTT(), steps) for steps in (1024, 4096, 16384)]
-    assert plain[1] > 3.8 * plain[0]
+    assert plain[2] - plain[1] > 3.8 * (plain[1] - plain[0])
     assert checkpointed[1] < 2.5 * checkpointed[0]
     assert checkpointed[2] < 2.5 * checkpointed[1]
     assert checkpointed[1] < plain[1] / 8
@@ -157,7 +157,7 @@ def test_budget_takes_the_first_loop_that_fits_and_says_how_much_is_needed():
     ) as raised:
         chosen(99)
     least, most = map(int, re.search(r"at least (\d+), by .* and (\d+) by BPTT", str(raised.value)).groups())
-    assert 400 * 8 * 8 <= most < 2 * 400 * 8 * 8  # the membranes
+    assert 400 * 8 * 8 <= most < 2.5 * 400 * 8 * 8  # the membranes
     assert chosen(most) == snn.BPTT()
     assert isinstance(chosen(most - 1), snn.CheckpointedBPTT)
     assert isinstance(chosen(least), snn.CheckpointedBPTT)

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from .._primitive import varies
 from .._types import Trajectory
 from ._differentiable import differentiable
 from ._tangent import Flat
@@ -17,9 +18,12 @@ def scan_chunks(run: Callable, state: Any, chunks: Trajectory, again: bool = Fal
     A `scan` puts it first in every chunk, and copies all data for that. `again`: keep only the state between chunks,
     and run each again in the backward pass.
     """
+    body = jax.checkpoint(run, prevent_cse=False) if again else run
+    if varies(state, chunks):
+        return jax.lax.scan(body, state, chunks)
     loop = Loop(run, state, jax.tree.map(lambda a: a[0], chunks))
     if loop.is_opaque:
-        return jax.lax.scan(jax.checkpoint(run, prevent_cse=False) if again else run, state, chunks)
+        return jax.lax.scan(body, state, chunks)
 
     def step(constants: Flat, state: Flat, x: Flat, _: Flat) -> tuple[Flat, Flat, Flat]:
         return *loop.ends(loop.values(constants, state, x)), []

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from .._primitive import varies
 from .._types import Trajectory
 from ._base import AbstractKernel, Step
 from ._differentiable import differentiable
@@ -20,7 +21,7 @@ class Recompute(AbstractKernel):
     For most neurons that is one array per step. What is the same in every step (a decay from a time constant) is
     computed once, outside of the loop. Weights that are used in every step get their gradient as one product over all
     steps, after the reverse loop. Steps with effects (such as callbacks), with a loop or branch of their own, or with a
-    `jax.custom_vjp` are run as by `Autodiff`.
+    `jax.custom_vjp`, or inside of a `jax.shard_map`, are run as by `Autodiff`.
 
     **Arguments:**
 
@@ -37,6 +38,8 @@ class Recompute(AbstractKernel):
     residuals: AbstractResiduals = ExactResiduals()
 
     def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
+        if varies(state, xs):
+            return jax.lax.scan(step, state, xs)
         loop = Loop(step, state, jax.tree.map(lambda a: a[0], xs))
         if loop.is_opaque:
             return jax.lax.scan(step, state, xs)

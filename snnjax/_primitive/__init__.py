@@ -6,3 +6,4 @@ from .gather import gather as gather
 from .loop import Linear as Linear
 from .loop import run as run
 from .rows import rows as rows
+from .varying import varies as varies

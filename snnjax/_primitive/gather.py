@@ -8,12 +8,16 @@ import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int
 
+from .varying import varies
+
 _gather = jex.Primitive("snnjax_gather")
 _scatter = jex.Primitive("snnjax_scatter")
 
 
 def gather(indices: Int[Array, "... k"], table: Float[Array, "n m"]) -> Float[Array, "... m"]:
     """The sum of `table[i]` over the k indices; those outside of the table count as nothing."""
+    if varies(indices, table):
+        return _gathered(indices, table)
     return _gather.bind(indices, table)
 
 

@@ -124,9 +124,8 @@ def _tight(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, rever
 
 
 def _abstract(*avals: Any, jaxpr: Any, constants: int, carry: int, steps: int, **_: Any) -> list:
-    outs = [aval if i < carry else aval.update(shape=(steps, *aval.shape)) for i, aval in enumerate(jaxpr.out_avals)]
-    varying = frozenset().union(*(getattr(aval, "vma", frozenset()) for aval in avals))
-    return [aval.update(vma=varying) for aval in outs] if varying else outs
+    del avals, constants
+    return [aval if i < carry else aval.update(shape=(steps, *aval.shape)) for i, aval in enumerate(jaxpr.out_avals)]
 
 
 def _batched(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[list, list]:

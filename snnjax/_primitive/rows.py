@@ -13,12 +13,16 @@ import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from .varying import varies
+
 _rows = jex.Primitive("snnjax_rows")
 _outer = jex.Primitive("snnjax_outer")
 
 
 def rows(xs: Float[Array, "... n"], matrix: Float[Array, "a b"], over: int) -> Float[Array, "... m"]:
     """Every row of `xs` times the matrix, summed over the matrix' axis `over`; all of one dtype."""
+    if varies(xs, matrix):
+        return _rows_product(xs, matrix, over=over)
     return _rows.bind(xs, matrix, over=over)
 
 
