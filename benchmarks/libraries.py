@@ -2,12 +2,13 @@
 
     python benchmarks/libraries.py [--workload layer:512 layer:2048 shd shd-recurrent] [--rounds 15] [--out FOLDER]
 
-Every library runs in a process of its own, in its best mode (`benchmarks/contestants/`, one file each), and they take turns:
-in each round each does one forward pass and one forward and backward pass (on the SHD-shaped networks: a whole Adam step),
-while the others wait. Decay, threshold and reset are matched as far as a library allows, and the firing rate of the first
-layer is reported; surrogates are each library's nearest, since their cost is the same. What to quote is the median over
-the rounds of the ratio to the best other library (the one with the lowest median); absolute times are noise on most machines. A library that
-is not installed, or fails, is left out with its reason. Memory is the growth of the process's peak while running.
+Every library runs in a process of its own, in its best mode (`benchmarks/contestants/`, one file each), and they take
+turns: in each round each does one forward pass and one forward and backward pass (on the SHD-shaped networks: a whole
+Adam step), while the others wait. Decay, threshold and reset are matched as far as a library allows, and the firing
+rate of the first layer is reported; surrogates are each library's nearest, since their cost is the same. What to quote
+is the median over the rounds of the ratio to the best other library (the one with the lowest median); absolute times
+are noise on most machines. A library that is not installed, or fails, is left out with its reason. Memory is the growth
+of the process's peak while running.
 
 To install all of them into one environment:
 
@@ -20,19 +21,22 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from _report import write
+
 # Name: its file in `contestants`, the arguments of its `make`, and the packages whose versions are reported.
 CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "snnjax": ("snnjax_", {}, ("snnjax", "jax")),
+    "snnjax checkpointed": ("snnjax_", {"loop": "CheckpointedBPTT"}, ("snnjax", "jax")),
     "bare scan": ("bare_scan", {}, ("jax",)),
     "jaxpike": ("jaxpike_", {}, ("jaxpike", "jax")),
     "jaxpike checkpointed": ("jaxpike_", {"checkpointed": True}, ("jaxpike", "jax")),
@@ -43,27 +47,42 @@ CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "norse": ("norse_", {}, ("norse", "torch")),
     "sinabs": ("sinabs_", {}, ("sinabs", "torch")),
 }
+#: Those whose programs can be looked at before they run.
+JAX_CONTESTANTS = [name for name, (_, _, packages) in CONTESTANTS.items() if "jax" in packages]
+#: Not another library.
+OURS = ("snnjax", "snnjax checkpointed", "bare scan")
 PASSES = ("forward", "backward")
 WORKLOADS = ["layer:512", "layer:2048", "shd", "shd-recurrent"]
-
-
-def parse(text: str) -> tuple[str, int]:
-    name, _, size = text.partition(":")
-    return name, int(size or 0)
 
 
 def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def compiled(lower: Callable[[str], Any] | None, what: str) -> dict[str, float]:
+    """Trace and compile a pass as if for the first time, and look at the program."""
+    import jax
+
+    if lower is None:
+        raise TypeError("only the programs of JAX libraries can be looked at")
+    jax.clear_caches()
+    begin = time.perf_counter()
+    lowered = lower(what)
+    traced = time.perf_counter()
+    program = lowered.compile()
+    end = time.perf_counter()
+    memory = program.memory_analysis()
+    return {"trace": traced - begin, "compile": end - traced, "temporary_bytes": memory.temp_size_in_bytes}
+
+
 def work(contestant: str, workload: str) -> None:
     """One library: a line of JSON for each command that comes in."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from contestants._workload import Workload  # noqa: PLC0415
+    from contestants._workload import Workload
 
     file, arguments, packages = CONTESTANTS[contestant]
     module = importlib.import_module(f"contestants.{file}")
-    shape = Workload(*parse(workload))
+    shape = Workload.parse(workload)
     shape.inputs, shape.weights  # noqa: B018  (made before the memory is measured)
     before = peak_mib()
     made = module.make(shape, **arguments)
@@ -82,6 +101,8 @@ def work(contestant: str, workload: str) -> None:
             answer(made.rate())
         elif command == "memory":
             answer(peak_mib() - before)
+        elif command.startswith("compile"):
+            answer(compiled(made.lower, command.removeprefix("compile ")))
         else:
             begin = time.perf_counter()
             getattr(made, command)()
@@ -150,10 +171,14 @@ def race(workload: str, names: list[str], rounds: int, logs: Path) -> dict[str, 
                 seconds[name][one].append(workers[name].ask(one))
     results = {}
     for name, worker in workers.items():
-        result: dict[str, Any] = {"versions": worker.versions, "rate": worker.ask("rate"), "memory_mib": worker.ask("memory")}
+        result: dict[str, Any] = {
+            "versions": worker.versions,
+            "rate": worker.ask("rate"),
+            "memory_mib": worker.ask("memory"),
+        }
         for one in PASSES:
             mine = seconds[name][one]
-            others = [seconds[other][one] for other in workers if other not in (name, "snnjax", "bare scan")]
+            others = [seconds[other][one] for other in workers if other not in (name, *OURS)]
             best = min(others, key=statistics.median) if others else mine
             ratios = [a / b for a, b in zip(mine, best, strict=True)]
             result[one] = {
@@ -184,7 +209,9 @@ def table(report: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="snnjax beside the other libraries")
-    parser.add_argument("--workload", nargs="+", default=WORKLOADS, help="layer:SIZE, shd, shd-recurrent")
+    parser.add_argument(
+        "--workload", nargs="+", default=WORKLOADS, help="layer:SIZE, shd, shd-recurrent; see contestants/_workload.py"
+    )
     parser.add_argument("--only", nargs="+", default=list(CONTESTANTS), choices=list(CONTESTANTS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
@@ -200,9 +227,7 @@ def main() -> None:
         report = race(workload, options.only, options.rounds, logs)
         reports.append(report)
         print("\n" + table(report) + "\n", flush=True)
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        path = options.out / "libraries.json"
-        path.write_text(json.dumps({"device": machine, "reports": reports}, indent=2) + "\n")
+        path = write(options.out, "libraries", {"reports": reports})
     print(f"written to {path}")
 
 

@@ -38,6 +38,4 @@ def contestant(workload: Workload, module: nn.Module, run: Callable[[], Any]) ->
             nn.functional.cross_entropy(run().amax(0), labels).backward()
             optimiser.step()
 
-    return Contestant(
-        forward, backward, lambda: float(forward().float().mean()) if workload.is_layer else float("nan")
-    )
+    return Contestant(forward, backward, lambda: float(forward().float().mean()) if workload.is_layer else float("nan"))
