@@ -12,7 +12,6 @@ import argparse
 import json
 import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from _report import commit
 from jaxtyping import Array
 
 import snnjax as snn
@@ -104,12 +104,6 @@ def compare(name: str, ours: Callable, theirs: Callable, args: tuple, rounds: in
         "temporary_mib": {k: v / 2**20 for k, v in temporary.items()},
         "largest_difference": error,
     }
-
-
-def commit() -> str:
-    """The commit that was measured, marked if the tree was changed since; empty outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ DENSITIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 def programs(density: float) -> dict[str, Any]:
     """Pairs of functions without arguments, each with the input as an array and as events."""
-    workload = Workload("shd", 0, density)
+    workload = Workload("shd", density=density)
     events = snn.Events.from_dense(workload.inputs)
     weight = jnp.asarray(workload.weights[0].T)
     sent = jnp.ones((workload.steps, workload.batch, weight.shape[0]))

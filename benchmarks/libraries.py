@@ -21,20 +21,23 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from _report import write
 
 # Name: its file in `contestants`, the arguments of its `make`, and the packages whose versions are reported.
 CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "snnjax": ("snnjax_", {}, ("snnjax", "jax")),
     "snnjax events": ("snnjax_", {"events": True}, ("snnjax", "jax")),
+    "snnjax checkpointed": ("snnjax_", {"loop": "CheckpointedBPTT"}, ("snnjax", "jax")),
     "bare scan": ("bare_scan", {}, ("jax",)),
     "jaxpike": ("jaxpike_", {}, ("jaxpike", "jax")),
     "jaxpike checkpointed": ("jaxpike_", {"checkpointed": True}, ("jaxpike", "jax")),
@@ -45,18 +48,32 @@ CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "norse": ("norse_", {}, ("norse", "torch")),
     "sinabs": ("sinabs_", {}, ("sinabs", "torch")),
 }
-OURS = ("snnjax", "snnjax events", "bare scan")  # not to be compared with
+#: Those whose programs can be looked at before they run.
+JAX_CONTESTANTS = [name for name, (_, _, packages) in CONTESTANTS.items() if "jax" in packages]
+#: Not another library.
+OURS = ("snnjax", "snnjax events", "snnjax checkpointed", "bare scan")
 PASSES = ("forward", "backward")
 WORKLOADS = ["layer:512", "layer:2048", "shd", "shd-recurrent"]
 
 
-def parse(text: str) -> tuple[str, int]:
-    name, _, size = text.partition(":")
-    return name, int(size or 0)
-
-
 def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def compiled(lower: Callable[[str], Any] | None, what: str) -> dict[str, float]:
+    """Trace and compile a pass as if for the first time, and look at the program."""
+    import jax
+
+    if lower is None:
+        raise TypeError("only the programs of JAX libraries can be looked at")
+    jax.clear_caches()
+    begin = time.perf_counter()
+    lowered = lower(what)
+    traced = time.perf_counter()
+    program = lowered.compile()
+    end = time.perf_counter()
+    memory = program.memory_analysis()
+    return {"trace": traced - begin, "compile": end - traced, "temporary_bytes": memory.temp_size_in_bytes}
 
 
 def work(contestant: str, workload: str) -> None:
@@ -66,7 +83,7 @@ def work(contestant: str, workload: str) -> None:
 
     file, arguments, packages = CONTESTANTS[contestant]
     module = importlib.import_module(f"contestants.{file}")
-    shape = Workload(*parse(workload))
+    shape = Workload.parse(workload)
     _ = shape.inputs, shape.weights  # made before the memory is measured
     before = peak_mib()
     made = module.make(shape, **arguments)
@@ -85,6 +102,8 @@ def work(contestant: str, workload: str) -> None:
             answer(made.rate())
         elif command == "memory":
             answer(peak_mib() - before)
+        elif command.startswith("compile"):
+            answer(compiled(made.lower, command.removeprefix("compile ")))
         else:
             begin = time.perf_counter()
             getattr(made, command)()
@@ -193,7 +212,9 @@ def table(report: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="snnjax beside the other libraries")
-    parser.add_argument("--workload", nargs="+", default=WORKLOADS, help="layer:SIZE, shd, shd-recurrent")
+    parser.add_argument(
+        "--workload", nargs="+", default=WORKLOADS, help="layer:SIZE, shd, shd-recurrent; see contestants/_workload.py"
+    )
     parser.add_argument("--only", nargs="+", default=list(CONTESTANTS), choices=list(CONTESTANTS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
@@ -209,8 +230,7 @@ def main() -> None:
         report = race(workload, options.only, options.rounds, logs)
         reports.append(report)
         print("\n" + table(report) + "\n", flush=True)
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        path.write_text(json.dumps({"device": machine, "reports": reports}, indent=2) + "\n")
+        path = write(options.out, "libraries", {"reports": reports})
     print(f"written to {path}")
 
 

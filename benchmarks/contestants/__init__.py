@@ -1,1 +1,1 @@
-"""One file per library of `benchmarks/libraries.py`, each calling it as its own documentation does best."""
+"""One file per library that takes part in the benchmarks, each calling it as its own documentation does best."""

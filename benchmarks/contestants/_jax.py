@@ -29,6 +29,7 @@ def contestant(
 
     if workload.is_layer:
         gradient = jax.jit(jax.grad(loss))
+        programs = {"forward": lambda: forward.lower(params, xs), "backward": lambda: gradient.lower(params, xs)}
 
         def backward() -> Any:
             return jax.block_until_ready(gradient(params, xs))
@@ -43,6 +44,11 @@ def contestant(
             updates, state = optimiser.update(gradient, state)
             return optax.apply_updates(params, updates), state, value
 
+        programs = {
+            "forward": lambda: forward.lower(params, xs),
+            "backward": lambda: train.lower(params, held["state"], xs),
+        }
+
         def backward() -> Any:
             held["params"], held["state"], value = train(held["params"], held["state"], xs)
             return jax.block_until_ready((held, value))
@@ -51,4 +57,5 @@ def contestant(
         forward=lambda: jax.block_until_ready(forward(params, xs)),
         backward=backward,
         rate=rate or (lambda: float(forward(params, xs).mean()) if workload.is_layer else float("nan")),
+        lower=lambda what: programs[what](),
     )

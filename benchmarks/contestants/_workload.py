@@ -19,15 +19,29 @@ class Contestant(NamedTuple):
     forward: Callable[[], Any]
     backward: Callable[[], Any]  # forward and backward; a whole Adam step on the SHD-shaped workloads
     rate: Callable[[], float]  # spikes per neuron and step, of the first layer
+    lower: Callable[[str], Any] | None = None  # JAX only: the program of "forward" or "backward", not yet compiled
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """`layer`: `Linear(n, n)` and LIF. `shd`: 700-128-128-20 with a leaky readout; recurrent in `shd-recurrent`."""
+    """`layer`: `Linear(n, n)` and LIF. `shd`: 700-128-128-20 with a leaky readout; recurrent in `shd-recurrent`.
+
+    `length` and `examples` replace the usual numbers of steps and sequences; `depth` is how often a `layer` is repeated
+    (in the JAX libraries).
+    """
 
     name: str
-    size: int
+    size: int = 0
+    length: int = 0
+    depth: int = 1
+    examples: int = 0
     density: float = 0.02  # of the spikes of `shd`
+
+    @classmethod
+    def parse(cls, text: str) -> "Workload":
+        """`NAME`, or `NAME:SIZE`, and so on up to `NAME:SIZE:LENGTH:DEPTH:EXAMPLES`."""
+        name, *numbers = text.split(":")
+        return cls(name, *map(int, numbers))
 
     @property
     def is_layer(self) -> bool:
@@ -39,11 +53,11 @@ class Workload:
 
     @property
     def steps(self) -> int:
-        return 500 if self.is_layer else 100
+        return self.length or (500 if self.is_layer else 100)
 
     @property
     def batch(self) -> int:
-        return 16 if self.is_layer else 128
+        return self.examples or (16 if self.is_layer else 128)
 
     @functools.cached_property
     def inputs(self) -> np.ndarray:
@@ -60,8 +74,8 @@ class Workload:
     @functools.cached_property
     def weights(self) -> list[np.ndarray]:
         """(inputs, outputs) of every feed-forward layer."""
-        shapes = [(self.size, self.size)] if self.is_layer else [(700, 128), (128, 128), (128, 20)]
-        scales = [1 / np.sqrt(self.size)] if self.is_layer else [0.15, 0.12, 0.1]
+        shapes = [(self.size, self.size)] * self.depth if self.is_layer else [(700, 128), (128, 128), (128, 20)]
+        scales = [1 / np.sqrt(self.size)] * self.depth if self.is_layer else [0.15, 0.12, 0.1]
         return [self._normal(2 + i, shape, s) for i, (shape, s) in enumerate(zip(shapes, scales, strict=True))]
 
     @functools.cached_property

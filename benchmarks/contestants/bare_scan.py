@@ -50,7 +50,9 @@ def make(workload: Workload) -> Contestant:
     def run(params: Any, xs: Any) -> Any:
         weights, feedback = params
         if workload.is_layer:
-            return lif(xs @ weights[0])
+            for weight in weights:
+                xs = lif(xs @ weight)
+            return xs
         for i in range(2):
             xs = lif(xs @ weights[i], feedback[i] if feedback else None)
         return leaky(xs @ weights[2])

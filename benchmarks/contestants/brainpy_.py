@@ -33,7 +33,11 @@ def make(workload: Workload) -> Contestant:
             super().__init__()
             weights = workload.weights
             self.first, self.neuron = linear(weights[0]), neuron(weights[0].shape[1])
-            if not workload.is_layer:
+            if workload.is_layer:
+                for i, weight in enumerate(weights[1:]):
+                    setattr(self, f"linear_{i}", linear(weight))
+                    setattr(self, f"neuron_{i}", neuron(workload.size))
+            else:
                 self.second, self.neuron_2 = linear(weights[1]), neuron(128)
                 self.readout = bp.LeakyRateReadout(128, 20, tau=TAU * u.ms)
             if workload.recurrent:
@@ -45,6 +49,8 @@ def make(workload: Workload) -> Contestant:
                 x = x + self.back(self.neuron.get_spike())
             z = self.neuron(x * GAIN * u.mA)
             if workload.is_layer:
+                for i in range(workload.depth - 1):
+                    z = getattr(self, f"neuron_{i}")(getattr(self, f"linear_{i}")(z) * GAIN * u.mA)
                 return z
             x = self.second(z)
             if workload.recurrent:
@@ -82,4 +88,5 @@ def make(workload: Workload) -> Contestant:
         forward=lambda: jax.block_until_ready(forward(xs)),
         backward=step,
         rate=lambda: float(u.get_mantissa(forward(xs)).mean()) if workload.is_layer else float("nan"),
+        lower=lambda what: {"forward": forward, "backward": backward}[what].lower(xs),
     )

@@ -27,7 +27,7 @@ def make(workload: Workload, checkpointed: bool = False) -> Contestant:
 
     weights = [dense(w) for w in workload.weights]
     if workload.is_layer:
-        model = jaxpike.Sequential(weights[0], neuron())
+        model = jaxpike.Sequential(*(part for weight in weights for part in (weight, neuron())))
     elif workload.recurrent:
         first, second = (dense(w) for w in workload.feedback)
         nodes = {"a": weights[0], "h": neuron(), "ra": first, "b": weights[1], "g": neuron(), "rb": second}

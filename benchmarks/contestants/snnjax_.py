@@ -1,4 +1,4 @@
-"""snnjax, with its defaults; the input as an array, or as events."""
+"""snnjax, with its defaults, or another loop; the input as an array, or as events."""
 
 from typing import Any
 
@@ -25,20 +25,20 @@ def network(workload: Workload) -> snn.Sequential:
         return snn.LIF(decay=DECAY, threshold=THRESHOLD, surrogate=snn.SuperSpike(SLOPE))
 
     if workload.is_layer:
-        return snn.Sequential(linear(workload.weights[0]), neuron())
+        return snn.Sequential(*(part for weight in workload.weights for part in (linear(weight), neuron())))
     feedback = [linear(w) for w in workload.feedback]
     hidden = [snn.Recurrent(neuron(), feedback[i]) if feedback else neuron() for i in range(2)]
     first, second, last = (linear(w) for w in workload.weights)
     return snn.Sequential(first, hidden[0], second, hidden[1], last, snn.LI(decay=DECAY))
 
 
-def make(workload: Workload, events: bool = False) -> Contestant:
-    model = network(workload)
+def make(workload: Workload, loop: str = "BPTT", events: bool = False) -> Contestant:
+    model, through_time = network(workload), getattr(snn, loop)()
     params, rest = eqx.partition(model, snn.trainable(model))
 
     def run(params: Any, xs: Any) -> Any:
         model = eqx.combine(params, rest)
-        return jax.vmap(lambda x: snn.unroll(model, x)[1], in_axes=1, out_axes=1)(xs)
+        return jax.vmap(lambda x: snn.unroll(model, x, loop=through_time)[1], in_axes=1, out_axes=1)(xs)
 
     xs = snn.Events.from_dense(workload.inputs) if events else jnp.asarray(workload.inputs)
     return contestant(workload, params, run, xs)

@@ -23,7 +23,7 @@ def make(workload: Workload) -> Contestant:
 
     weights = [linear(w) for w in workload.weights]
     if workload.is_layer:
-        model = sn.Sequential(weights[0], neuron(workload.size))
+        model = sn.Sequential(*(part for weight in weights for part in (weight, neuron(workload.size))))
     else:
         readout = sn.LI((20,), beta=DECAY, rngs=rngs)
         model = sn.Sequential(weights[0], neuron(128), weights[1], neuron(128), weights[2], readout)
