@@ -129,8 +129,9 @@ def main() -> None:
             report[part].append(found)
             print(
                 f"{part}, {steps} steps: {found['microseconds_per_step']:.1f} us per step, peak memory grew by "
-                f"{found['growth_mib']:.1f} MiB to {found['peak_mib']:.0f} MiB, the program of a chunk takes "
-                f"{found['temporary_mib_of_a_chunk']:.2f} MiB; the inputs would be {found['inputs_mib_if_kept']:.0f} MiB",
+                f"{found['growth_mib']:.1f} MiB to {found['peak_mib']:.0f} MiB, the program of a chunk "
+                f"takes {found['temporary_mib_of_a_chunk']:.2f} MiB; "
+                f"the inputs would be {found['inputs_mib_if_kept']:.0f} MiB",
                 flush=True,
             )
     print(f"written to {write(options.out, 'long_sequence', report)}")
