@@ -112,6 +112,31 @@ def test_one_array_per_step_is_kept(cell, arrays):
     assert all(shape == () or shape[0] != 11 for shape in shapes if shape != (11, 5))
 
 
+def test_weights_with_several_uses():
+    class Tied(snn.AbstractCell):
+        weight: jax.Array
+
+        def init_state(self, x, *, key=None):
+            return jnp.zeros_like(x)
+
+        def __call__(self, state, x, *, key=None):
+            v = self.weight @ jnp.tanh(self.weight @ state + x)
+            return v, v
+
+    class Decaying(Tied):
+        def __call__(self, state, x, *, key=None):
+            v = self.weight @ state + x + (self.weight * state[None]).sum(1)
+            return v, jnp.tanh(v)
+
+    xs = jr.normal(jr.key(0), (T, BATCH, N))
+    for cell in (Tied, Decaying):
+        found = []
+        for kernel in (snn.Recompute(), snn.Autodiff()):
+            params, loss = loss_of(cell(0.3 * jr.normal(jr.key(1), (N, N))), kernel)
+            found.append(jax.jit(jax.grad(loss, (0, 1)))(params, xs))
+        assert_close(*found, rtol=1e-10)
+
+
 def test_no_product_of_weights_in_a_backward_loop():
     """The weights of a feedback get their gradient from one product over all steps."""
     model = snn.Recurrent(snn.LIF(tau=3.0), eqx.nn.Linear(5, 5, key=jr.key(0)))

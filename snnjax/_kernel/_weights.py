@@ -62,14 +62,17 @@ def _summand(loop: Loop, result: Any) -> int | None:
 
 
 def products(loop: Loop) -> list[Product]:
-    """The products of the body whose weights' gradients can be taken out of the loop."""
+    """The products of the body whose weights' gradients can be taken out of the loop: weights used for nothing else."""
     found = []
     for eqn in loop.body:
         if eqn.primitive.name == "dot_general":
             known = [v in loop.known for v in eqn.invars]
             if sum(known) == 1 and all(jnp.issubdtype(v.aval.dtype, jnp.floating) for v in eqn.invars):
                 found.append(Product(loop, eqn))
-    return found
+    eqns = [p.eqn for p in found]
+    others = [v for eqn in loop.body if not any(eqn is e for e in eqns) for v in variables(eqn.invars)]
+    elsewhere = {*others, *variables(loop.jaxpr.outvars)}
+    return [p for p in found if loop.known[p.weights] not in elsewhere]
 
 
 @jax.custom_jvp
