@@ -87,7 +87,7 @@ def test_rounded_residuals_refuse_second_derivatives():
 
 
 def test_second_derivatives_are_symmetric():
-    """Plain JAX forgets custom derivatives inside of loops when it differentiates in reverse; here the orders agree."""
+    """JAX before 0.12 forgets custom derivatives inside of loops when it goes in reverse; here the orders agree."""
     params, loss = loss_of(make(all_containers["Recurrent"], "float64"), snn.Recompute())
     xs = drive(jr.key(1), (T, BATCH, N), "float64")
     direction = jax.tree.map(jnp.ones_like, (params, xs))
