@@ -22,18 +22,16 @@ from ._trace import GROUPS, bound, opened, variables
 class NotElementwise(InputError):
     """A step that `Fused` cannot take: a neuron is not computed from its own state and input alone.
 
-        ```python
-        import jax
-        import jax.numpy as jnp
-    import numpy as np
-        import snnjax as snn
+    ```python
+    import jax.numpy as jnp
+    import snnjax as snn
 
-        recurrent = snn.Recurrent(snn.LIF(), jnp.flip)             # every neuron hears another one
-        try:
-            snn.unroll(recurrent, jnp.ones((10, 3)), kernel=snn.Fused())
-        except snn.NotElementwise as error:
-            print(error)
-        ```
+    recurrent = snn.Recurrent(snn.LIF(), jnp.flip)  # every neuron hears another one
+    try:
+        snn.unroll(recurrent, jnp.ones((10, 3)), kernel=snn.Fused())
+    except snn.NotElementwise as error:
+        print(error)
+    ```
     """
 
 
