@@ -227,6 +227,11 @@ def run_part(cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, kernel:
     return _Run(False, False, jax.tree.leaves(xs)[0].shape[0], 0, kernel).whole(cell, state, xs, keys)[:2]
 
 
+def tile_of(cell: AbstractCell, steps: int) -> int:
+    """How many steps all layers of a network are run for, before they are for the next ones."""
+    return tile(steps) if isinstance(cell, AbstractSequenceCell) and jax.default_backend() == "cpu" else steps
+
+
 def run_whole(
     cell: AbstractCell,
     xs: Trajectory,
@@ -264,8 +269,8 @@ def run_whole(
         state, outs, states = run.whole(cell, state, xs, keys)
         return state, outs if record is None else jax.vmap(record)(states, outs)
 
-    if type(loop) is BPTT and isinstance(cell, AbstractSequenceCell) and jax.default_backend() == "cpu":
-        return in_chunks(run_chunk, state, (xs, keys), tile(total))
+    if type(loop) is BPTT and watch is None:  # who watches sees each layer's whole sequence
+        return in_chunks(run_chunk, state, (xs, keys), tile_of(cell, total))
     return loop(run_chunk, state, (xs, keys))
 
 

@@ -21,7 +21,7 @@ from ._loop._memory import backward_bytes, temporary_bytes
 from ._misc import type_name
 from ._parameter import trainable
 from ._types import Key, Keys, Trajectory
-from ._unroll import run_part, run_whole
+from ._unroll import run_part, run_whole, tile_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +47,12 @@ class Part:
 class Plan:
     """What `explain` found: the number of steps, and the parts in the order in which they are run.
 
-    `kept` is the bytes kept for the backward pass in all, which is less than the sum where one part's output is the
-    next one's input.
+    The parts are run one after the other for `tile` steps, and then for the next ones. `kept` is the bytes kept for the
+    backward pass in all, which is less than the sum where one part's output is the next one's input.
     """
 
     steps: int
+    tile: int
     parts: tuple[Part, ...]
     kept: int
 
@@ -61,7 +62,8 @@ class Plan:
             cells = part.path or ".", part.name, part.given, part.returned, _count(part.operations), _size(part.kept)
             rows.append((*cells, f"{part.schedule}: {part.why}"))
         total = _count(sum(part.operations for part in self.parts)), _size(self.kept)
-        rows.append(("in all", f"{self.steps} steps", "", "", *total, ""))
+        steps = f"{self.steps} steps" + (f", {self.tile} at a time" if self.tile < self.steps else "")
+        rows.append(("in all", "", steps, "", *total, ""))
         widths = [max(len(row[i]) for row in rows) for i in range(6)] + [0]
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
@@ -108,7 +110,8 @@ def explain(model: Any, xs: Trajectory, *, key: Key = None, kernel: AbstractKern
 
     kept: list[int] = []
     eqx.filter_eval_shape(whole, model, xs, key)
-    return Plan(jax.tree.leaves(xs)[0].shape[0], tuple(parts), kept[0])
+    steps = jax.tree.leaves(xs)[0].shape[0]
+    return Plan(steps, tile_of(as_cell(model), steps), tuple(parts), kept[0])
 
 
 def _part(path: str, cell: AbstractCell, state: Any, xs: Any, keys: Keys, outs: Any, kernel: AbstractKernel) -> Part:

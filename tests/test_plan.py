@@ -98,7 +98,7 @@ def test_shapes_operations_and_bytes_counted_by_hand(plan):
     assert lif.kept == 2 * T * 4 * 8  # its inputs and its membranes
     assert leaky.operations == T * 2 * 4  # v = decay v + x
     assert leaky.kept == 0  # a constant decay: nothing of it is in its gradient
-    assert plan.steps == T
+    assert plan.steps == plan.tile == T
     assert max(part.kept for part in plan.parts) < plan.kept <= sum(part.kept for part in plan.parts)
 
 
@@ -109,6 +109,14 @@ def test_print(plan):
     assert "in all" in lines[-1]
     assert "50 steps" in lines[-1]
     assert len(lines) == len(plan.parts) + 2
+
+
+def test_long_sequences_are_run_in_tiles():
+    """The parts are those of the whole sequence nevertheless."""
+    plan = snn.explain(snn.Sequential(eqx.nn.Linear(8, 4, key=K1), snn.LIF()), jnp.ones((1000, 8)))
+    assert [part.given for part in plan.parts] == ["float64[1000,8]", "float64[1000,4]"]
+    assert (plan.steps, plan.tile) == (1000, 100)
+    assert "1000 steps, 100 at a time" in str(plan)
 
 
 def test_a_cell_alone_and_a_random_one():
