@@ -3,12 +3,12 @@
     python benchmarks/libraries.py [--workload layer:512 layer:2048 shd shd-recurrent] [--rounds 15] [--out FOLDER]
 
 Every library runs in a process of its own, in its best mode (`benchmarks/contestants/`, one file each), and they take
-turns: in each round each does one forward pass and one forward and backward pass (on the SHD-shaped networks: a whole
-Adam step), while the others wait. Decay, threshold and reset are matched as far as a library allows, and the firing
-rate of the first layer is reported; surrogates are each library's nearest, since their cost is the same. What to
-quote is the median over the rounds of the ratio to the best other library (that with the lowest median); absolute
-times are noise on most machines. A library that is not installed, or fails, is left out with its reason. Memory is
-the growth of the process's peak while running.
+turns in any order: in each round each does one forward pass and one forward and backward pass (on the SHD-shaped
+networks: a whole Adam step), while the others wait. Decay, threshold and reset are matched as far as a library allows,
+and the firing rate of the first layer is reported; surrogates are each library's nearest, since their cost is the same.
+What to quote is the median over the rounds of the ratio to the best other library (that with the lowest median);
+absolute times are noise on most machines. A library that is not installed, or fails, is left out with its reason.
+Memory is the growth of the process's peak while running.
 
 To install all of them into one environment:
 
@@ -21,6 +21,7 @@ import argparse
 import importlib
 import json
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -165,11 +166,12 @@ def race(workload: str, names: list[str], rounds: int, logs: Path) -> dict[str, 
             if worker is not None:
                 worker.quit()
     seconds: dict[str, dict[str, list[float]]] = {name: {one: [] for one in PASSES} for name in workers}
+    shuffle = random.Random(0)
     for round_ in range(rounds):
         print(f"  {workload}: round {round_ + 1} of {rounds}", file=sys.stderr, end="\r", flush=True)
-        turn = list(workers)
-        turn = turn[round_ % len(turn) :] + turn[: round_ % len(turn)]
         for one in PASSES:
+            # In any order: who comes after a library whose threads still spin would always be the same.
+            turn = shuffle.sample(list(workers), len(workers))
             for name in turn:
                 seconds[name][one].append(workers[name].ask(one))
     results = {}

@@ -86,7 +86,7 @@ class _Run(eqx.Module):
             state, out = cell(state, x, key=key)
             return state, (out, state if self.keep_states else None)
 
-        final, (outs, states) = self.kernel(body, state, (xs, keys))
+        final, (outs, states) = self.kernel(body, state, (xs, keys), owned=bool(self.path))
         return final, outs, states
 
     def _checked(self, values: PyTree, watched: PyTree, what: str) -> PyTree:

@@ -138,14 +138,64 @@ def test_weights_with_several_uses():
 
 
 def test_no_product_of_weights_in_a_backward_loop():
-    """The weights of a feedback get their gradient from one product over all steps."""
+    """The weights of a feedback get their gradient from a product over all steps, and the first state's."""
     model = snn.Recurrent(snn.LIF(tau=3.0), eqx.nn.Linear(5, 5, key=jr.key(0)))
     params, loss = loss_of(model, snn.Recompute())
     jaxpr = jax.make_jaxpr(jax.grad(loss))(params, jnp.ones((T, BATCH, 5)))
-    text = str(jaxpr)
-    assert text.count("snnjax_outer") == 1
+    assert [e.primitive.name for e in jaxpr.eqns].count("snnjax_outer") == str(jaxpr).count("snnjax_outer") == 2
     loops = [e for e in jaxpr.eqns if e.primitive.name == "snnjax_loop"]
     assert not any(a.shape == (5, 5) for e in loops for v in e.outvars for a in [v.aval])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_outputs_in_the_memory_of_inputs(steps, reverse):
+    """They are those of a loop with memory of its own, and an input that is used afterwards is still there."""
+    xs = drive(jr.key(1), (2, steps, N), "float64")
+
+    def body(constants, carry, x):
+        (v,) = carry
+        return [0.5 * v + x[1]], [v * x[0], x[0] + 1, v]
+
+    def ran(xs, overwrite):
+        a, b = xs * 2  # made in the program
+        return run(body, [], [b[0]], [a, b], steps=steps, reverse=reverse, overwrite=overwrite), b
+
+    jitted = jax.jit(ran, static_argnums=1)
+    assert_close(jitted(xs, 2), jitted(xs, 0), rtol=0)
+    assert_close(jitted(xs, 1), jitted(xs, 0), rtol=0)
+    batch = jnp.stack([xs, xs + 1], 2)
+    assert_close(*(jax.jit(jax.vmap(lambda x, n=n: ran(x, n), in_axes=2))(batch) for n in (2, 0)), rtol=0)
+
+
+@pytest.mark.parametrize(("recurrent", "arrays"), [(False, 4), (True, 5)])
+def test_memory_of_a_network(recurrent, arrays):
+    """Two arrays over time are kept for each of two layers; backwards nothing is added, but to a recurrent layer."""
+    layers = [eqx.nn.Linear(64, n, use_bias=False, key=jr.key(0), dtype=jnp.float32) for n in (64, 64, 64, 2)]
+    cell = snn.Recurrent(snn.LIF(), layers[0]) if recurrent else snn.LIF()
+    model = snn.Sequential(layers[1], cell, layers[2], cell, layers[3])
+    params, loss = loss_of(model, snn.Recompute())
+    xs = jnp.zeros((50, 32, 64), jnp.float32)
+    memory = jax.jit(jax.grad(loss)).lower(params, xs).compile().memory_analysis()
+    assert memory.temp_size_in_bytes / xs.nbytes == pytest.approx(arrays, rel=0.12)
+
+
+def test_a_large_cell_alone_keeps_its_state_now_and_then():
+    """It computes the steps between again, from the inputs."""
+    xs = drive(jr.key(1), (100, 2**17), "float32")
+    found, sizes = [], []
+    for kernel in (snn.Recompute(), snn.Autodiff()):
+        params, rest = eqx.partition(snn.LIF(tau=jnp.array(5.0), threshold=jnp.array(0.8)), eqx.is_inexact_array)
+
+        def loss(params, xs, kernel=kernel, rest=rest):
+            return jnp.mean(snn.unroll(eqx.combine(params, rest), xs, kernel=kernel)[1])
+
+        compiled = jax.jit(jax.grad(loss, (0, 1))).lower(params, xs).compile()
+        sizes.append(compiled.memory_analysis().temp_size_in_bytes)
+        found.append(compiled(params, xs))
+    assert jnp.abs(found[1][0].tau).item() > 0
+    assert_close(*found, rtol=1e-4)
+    assert sizes[0] < 0.3 * sizes[1]
 
 
 @pytest.mark.parametrize("steps", [230, 300])

@@ -17,7 +17,7 @@ class AbstractKernel(eqx.Module):
     """A way to run the loop of one cell. All kernels compute the same numbers; they differ in time and memory."""
 
     @abc.abstractmethod
-    def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
+    def __call__(self, step: Step, state: Any, xs: Trajectory, *, owned: bool = False) -> tuple[Any, Trajectory]:
         """Run all steps.
 
         **Arguments:**
@@ -25,6 +25,8 @@ class AbstractKernel(eqx.Module):
         - `step`: `step(state, x)` returns the next state and what is put out.
         - `state`: the state before the first step.
         - `xs`: the inputs (and keys), time on axis 0.
+        - `owned`: whether the inputs were made for this loop, by the layer before, so that their memory can be used for
+            something else; otherwise they are the user's, and there anyhow.
 
         **Returns:** the state after the last step, and what was put out, time on axis 0.
         """

@@ -37,7 +37,7 @@ def smallest_cut(eqns: Sequence[Any], given: Sequence[Any], kept: Sequence[Any],
         cost = 0 if v in kept else max(math.prod(v.aval.shape), 1) * v.aval.dtype.itemsize
         capacity[v, "in"][v, "out"] = cost
         eqn = made.get(v)
-        if eqn is None or _is_dear(eqn):
+        if eqn is None or is_dear(eqn):
             capacity[source][v, "in"] = math.inf
         if eqn is not None:
             for u in variables(eqn.invars):
@@ -55,11 +55,12 @@ def smallest_cut(eqns: Sequence[Any], given: Sequence[Any], kept: Sequence[Any],
     return [v for v in touched if (v, "out") in reaching and (v, "in") not in reaching]
 
 
-def _is_dear(eqn: Any) -> bool:
+def is_dear(eqn: Any) -> bool:
+    """Whether it is better kept than computed again."""
     if eqn.effects or eqn.primitive.name in _DEAR:
         return True
     inner = (getattr(param, "jaxpr", None) for param in eqn.params.values())
-    return any(_is_dear(e) for jaxpr in inner if jaxpr is not None for e in jaxpr.eqns)
+    return any(is_dear(e) for jaxpr in inner if jaxpr is not None for e in jaxpr.eqns)
 
 
 def _path(capacity: dict, source: Any, sink: Any) -> list | None:

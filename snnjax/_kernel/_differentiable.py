@@ -26,13 +26,14 @@ def differentiable(
     *,
     lead: int = 0,
     again: bool = False,
+    owned: bool = False,
     residuals: AbstractResiduals = ExactResiduals(),
 ) -> tuple[Flat, Flat]:
     """The state after the loop, and the stacked outputs.
 
     `found`: products in the step whose weights get their gradient outside of the loop. `lead`: as for
     `_primitive.run`. `again`: keep only the state before each step and the inputs, and run the step again backwards.
-    `residuals`: how the rest is kept.
+    `owned`: whether the inputs may be written over. `residuals`: how the rest is kept.
     """
 
     def plain(constants: Flat, state: Flat, x: Flat) -> tuple[Flat, Flat]:
@@ -44,12 +45,12 @@ def differentiable(
 
     @jax.custom_jvp
     def whole(constants: Flat, state: Flat, xs: Flat) -> tuple[Flat, Flat]:
-        return _primitive.run(plain, constants, state, xs, steps=len(xs[0]), lead=lead)
+        return _primitive.run(plain, constants, state, xs, steps=len(xs[0]), lead=lead, overwrite=len(xs) * owned)
 
     def whole_jvp(primals: tuple, tangents: tuple) -> tuple:
         d = [[None if _is_zero(t) else t for t in part] for part in tangents]
         try:
-            return _push_forward(step, found, lead, again, residuals, primals, *d)
+            return _push_forward(step, found, lead, again, owned, residuals, primals, *d)
         except MixedError:
             return jax.jvp(scan, primals, jax.tree.map(_as_array, tuple(tangents)))
 
@@ -62,6 +63,7 @@ def _push_forward(
     found: Sequence[Product],
     lead: int,
     again: bool,
+    owned: bool,
     residuals: AbstractResiduals,
     primals: tuple,
     d_constants: Flat,
@@ -85,21 +87,25 @@ def _push_forward(
 
     zeros = [jnp.zeros(p.result.aval.shape, p.result.aval.dtype) for p in own]
     moving = [d is not None for d in d_constants], [d is not None for d in d_state], [*x_moves, *[True] * len(own)]
-    tangent = Tangent(with_taps, (constants, state, [*(x[0] for x in xs), *zeros]), moving, lead, again, residuals)
+    one, steps = [*(x[0] for x in xs), *zeros], len(xs[0])
+    tangent = Tangent(with_taps, (constants, state, one), moving, lead, steps, again, residuals)
 
     def keeping(constants: Flat, state: Flat, x: Flat) -> tuple[Flat, Flat]:
         return tangent.primal(constants, state, [*x, *zeros])
 
+    spare = owned and not tangent.keeps_inputs
     if type(residuals) is ExactResiduals:
-        final, outs = differentiable(lambda *args: (*keeping(*args[:3]), []), [], constants, state, xs, lead=lead)
+        final, outs = differentiable(
+            lambda *args: (*keeping(*args[:3]), []), [], constants, state, xs, lead=lead, owned=spare
+        )
     else:
         # What is rounded has no derivative of its own.
-        final, outs = _primitive.run(keeping, constants, state, xs, steps=len(xs[0]), lead=lead)
-    outs, kept = tangent.split(outs, xs)
+        final, outs = _primitive.run(keeping, constants, state, xs, steps=steps, lead=lead, overwrite=len(xs) * spare)
+    outs, kept = tangent.split(outs, state, xs)
 
     d_taps = []
     for product, factor, weights in zip(entering, tangent.factors, _given(d_weights), strict=True):
-        term = product.over_all_steps(kept[tangent.kept.index(factor)][0], weights)
+        term = tangent.over_all_steps(product, factor, kept, weights)
         if product.x is None:
             d_taps.append(term)
         else:

@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from .. import _primitive
+from .._primitive import as_one_step
 from ._cut import smallest_cut
-from ._trace import part, traced, variables
+from ._trace import part, sources, traced, variables
+from ._weights import Product
 from .residuals import AbstractResiduals, ExactResiduals
 
 Flat = list[Any]
+Kept = dict[Any, Flat]
 
 
 def is_inexact(a: Any) -> bool:
@@ -34,11 +37,12 @@ class Tangent:
         args: Sequence[Flat],
         moving: Sequence[Sequence[bool]],
         lead: int,
+        steps: int,
         again: bool,
         residuals: AbstractResiduals,
     ):
         flat, self._moving = jax.tree.leaves(args), jax.tree.leaves(moving)
-        self._lead, self._residuals = lead, residuals
+        self._lead, self._steps, self._residuals = lead, steps, residuals
         shape = jax.tree.structure(tuple(args))
 
         def both(primals: Flat, tangents: Flat) -> tuple:
@@ -64,10 +68,9 @@ class Tangent:
             structure, closed.jaxpr.outvars
         )
         self._primals, self._tangents = closed.jaxpr.invars[: len(flat)], closed.jaxpr.invars[len(flat) :]
-        first_state = len(args[0])
-        self._first_x = first_state + len(args[1])
+        first_state, first_x = len(args[0]), len(args[0]) + len(args[1])
         self._constants = [*closed.jaxpr.constvars, *self._primals[:first_state]]
-        self._x = self._primals[self._first_x :]
+        self._states, self._x = self._primals[first_state:first_x], self._primals[first_x:]
         self.factors, kept = factors, variables(factors)
         primal, needed = self._parted()
         made = {*self._jaxpr.constvars, *self._primals, *(v for eqn in primal for v in eqn.outvars)}
@@ -77,7 +80,17 @@ class Tangent:
         cut = given if again else smallest_cut(primal, given, kept, needed)
         #: The variables that are kept of every step.
         self.kept = list(dict.fromkeys([*kept, *cut]))
-        self._emitted = [v for v in self.kept if v not in self._x]
+        of_rest = sources(self._jaxpr, [*self._constants, *self.kept, *self._tangents], [*self._d_state, *self._d_outs])
+        self._read = [v for v in self.kept if v in of_rest]
+        #: Factors that are an output of the step before, and which output.
+        self._delayed = {
+            before: self._outs.index(after)
+            for before, after in zip(self._states, self._state, strict=True)
+            if before in factors and before not in of_rest and after in self._outs
+        }
+        self._emitted = [v for v in self.kept if v not in self._x and v not in self._delayed]
+        #: Whether an input is kept as it is.
+        self.keeps_inputs = any(v in self._x for v in self.kept)
 
     def _changing(self, args: Sequence[Any]) -> Flat:
         return [a for a, m in zip(args, self._moving, strict=True) if m]
@@ -108,28 +121,35 @@ class Tangent:
         rounded = variable not in self.factors and is_inexact(variable.aval)
         return self._residuals if rounded else ExactResiduals()
 
-    def split(self, outs: Flat, xs: Flat) -> tuple[Flat, list[Flat]]:
-        """The step's own outputs, and all that is kept: what was put out for it, and inputs that serve as they are."""
+    def split(self, outs: Flat, state: Flat, xs: Flat) -> tuple[Flat, Kept]:
+        """The step's own outputs, and all that is kept: what was put out for it, and what there is anyhow."""
         left = iter(outs[len(self._outs) :])
-        emitted = {v: [next(left) for _ in range(self._parts(v))] for v in self._emitted}
-        given = dict(zip(self._x, xs, strict=False))  # of taps there is only the tangent
-        return outs[: len(self._outs)], [emitted[v] if v in emitted else [given[v]] for v in self.kept]
+        kept = {v: [next(left) for _ in range(self._parts(v))] for v in self._emitted}
+        first = dict(zip(self._states, state, strict=True))
+        kept |= {v: [outs[i], as_one_step(first[v])] for v, i in self._delayed.items()}
+        kept |= {v: [x] for v, x in zip(self._x, xs, strict=False)}  # of taps there is only the tangent
+        return outs[: len(self._outs)], kept
+
+    def over_all_steps(self, product: Product, factor: Any, kept: Kept, weights: jax.Array) -> jax.Array:
+        """A product with other weights, for all steps."""
+        terms = [product.over_all_steps(a, weights) for a in kept[factor]]
+        return _delay(*terms) if factor in self._delayed else terms[0]
 
     def _parts(self, variable: Any) -> int:
         return len(jax.eval_shape(self._codec(variable).encode, variable.aval))
 
-    def run(self, constants: Flat, kept: list[Flat], d_constants: Flat, d_state: Flat, d_xs: Flat) -> tuple[Flat, Flat]:
+    def run(self, constants: Flat, kept: Kept, d_constants: Flat, d_state: Flat, d_xs: Flat) -> tuple[Flat, Flat]:
         """The tangents of the state after all steps, and of the outputs; of what can have one."""
-        given = [*self._constants, *self.kept, *self._tangents]
+        given = [*self._constants, *self._read, *self._tangents]
         rest = part(self._jaxpr, given, [*self._d_state, *self._d_outs])
         known = len(self._consts) + len(constants)
-        arrays, structure = jax.tree.flatten(kept)
+        arrays, structure = jax.tree.flatten([kept[v] for v in self._read])
 
         def body(constants: Flat, d_state: Flat, x: Flat) -> tuple[Flat, Flat]:
             d_x, parts = x[: len(d_xs)], jax.tree.unflatten(structure, x[len(d_xs) :])
             again = [
                 parts[i][0] if v not in self._emitted else self._codec(v).decode(parts[i], v.aval)
-                for i, v in enumerate(self.kept)
+                for i, v in enumerate(self._read)
             ]
             out = rest(*constants[:known], *again, *constants[known:], *d_state, *d_x)
             return out[: len(d_state)], out[len(d_state) :]
@@ -138,5 +158,13 @@ class Tangent:
             [False] * known + [True] * len(d_constants), [True] * len(d_xs) + [False] * len(arrays)
         )
         every = [*self._consts, *constants, *d_constants]
-        steps = len([*d_xs, *arrays][0])
-        return _primitive.run(body, every, d_state, [*d_xs, *arrays], steps=steps, lead=self._lead, linear=linear)
+        return _primitive.run(body, every, d_state, [*d_xs, *arrays], steps=self._steps, lead=self._lead, linear=linear)
+
+
+def _delay(stacked: jax.Array, first: jax.Array) -> jax.Array:
+    """`first` and all but the last of `stacked`; by padding, which leaves the batch of a `jax.vmap` where it is."""
+
+    def pad(a: jax.Array, before: int, after: int) -> jax.Array:
+        return jax.lax.pad(a, jnp.zeros((), a.dtype), [(before, after, 0), *[(0, 0, 0)] * (a.ndim - 1)])
+
+    return pad(stacked, 1, -1) + pad(first, 0, len(stacked) - 1)

@@ -89,6 +89,15 @@ def part(jaxpr: jex.Jaxpr, given: Sequence[Any], wanted: Sequence[Any], eqns: It
     return jex.jaxpr_as_fun(jex.ClosedJaxpr(_with(jaxpr, list(given), kept[::-1], list(wanted)), []))
 
 
+def sources(jaxpr: jex.Jaxpr, given: Iterable[Any], wanted: Iterable[Any]) -> set:
+    """Those of the variables `given` that the variables `wanted` are computed from."""
+    found, known = set(variables(wanted)), set(given)
+    for eqn in reversed(jaxpr.eqns):
+        if any(v in found and v not in known for v in eqn.outvars):
+            found.update(variables(eqn.invars))
+    return found & known
+
+
 def _with(jaxpr: jex.Jaxpr, invars: list, eqns: list, outvars: list) -> jex.Jaxpr:
     effects = set().union(*(eqn.effects for eqn in eqns))
     unnamed = jaxpr.debug_info.with_unknown_names()

@@ -21,5 +21,5 @@ class Autodiff(AbstractKernel):
     ```
     """
 
-    def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
+    def __call__(self, step: Step, state: Any, xs: Trajectory, *, owned: bool = False) -> tuple[Any, Trajectory]:
         return jax.lax.scan(step, state, xs)

@@ -78,7 +78,7 @@ class Fused(AbstractKernel):
                 f"Fused.segment was given {self.segment}; it takes a number of steps of at least 1. 8 suits most cells."
             )
 
-    def __call__(self, step: Step, state: Any, xs: Trajectory) -> tuple[Any, Trajectory]:
+    def __call__(self, step: Step, state: Any, xs: Trajectory, *, owned: bool = False) -> tuple[Any, Trajectory]:
         # Not imported by `import snnjax`: Pallas takes a second.
         backend = importlib.import_module(f"._{self.backend}", __package__)
         loop = Loop(step, state, jax.tree.map(lambda a: a[0], xs), prepared, grown=True)
@@ -89,7 +89,7 @@ class Fused(AbstractKernel):
         except NotElementwise:
             if self.otherwise is None:
                 raise
-            return self.otherwise(step, state, xs)
+            return self.otherwise(step, state, xs, owned=owned)
         leaves, steps = jax.tree.leaves(state), jax.tree.leaves(xs)
         entered = lanes.enter(loop.invariants(), leaves, steps)
 

@@ -1,4 +1,4 @@
-"""Axis 0 in two, and two leading axes in one, where a batch of `jax.vmap` stays where it is.
+"""Axis 0 in two, two leading axes in one, or one more, where a batch of `jax.vmap` stays where it is.
 
 `reshape` moves a batch axis to the front, so that data with the batch on axis 1 is copied. Here only the axes of time
 are touched.
@@ -24,6 +24,11 @@ def fold(a: Array, count: int, size: int) -> Array:
 def unfold(a: Array) -> Array:
     """(count, size, ...) as (count * size, ...)."""
     return _reshape.bind(a, old=a.shape[:2], new=(a.shape[0] * a.shape[1],))
+
+
+def as_one_step(a: Array) -> Array:
+    """(...) as (1, ...)."""
+    return _reshape.bind(a, old=(), new=(1,))
 
 
 def _lowered(a: Array, *, old: tuple, new: tuple) -> Array:

@@ -43,11 +43,13 @@ def run(
     lead: int = 0,
     reverse: bool = False,
     linear: Linear | None = None,
+    overwrite: int = 0,
 ) -> tuple[list, list]:
     """The carry after all steps, and what the steps put out, stacked.
 
     With `linear` it can be transposed, and is differentiated as the `lax.scan` that it equals; without, it has no
-    derivative. `lead`: after how many axes of one x, and of one output, the batch of a `jax.vmap` stands.
+    derivative. `lead`: after how many axes of one x, and of one output, the batch of a `jax.vmap` stands. `overwrite`:
+    how many of the first xs are likely needed by nothing else, so that outputs can take their memory.
     """
     one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs]
     counts = len(constants), len(carry)
@@ -65,6 +67,7 @@ def run(
         lead=lead,
         reverse=reverse,
         linear=linear and Linear([False] * captured + list(linear.constants), linear.xs),
+        overwrite=overwrite,
     )
     return out[: len(carry)], out[len(carry) :]
 
@@ -95,14 +98,21 @@ def _reference(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, r
     return [*final, *ys]
 
 
-def _tight(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, **_: Any) -> list:
-    """The loop with outputs that begin as copies of a number of an input, at any position."""
+def _tight(
+    *args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, overwrite: int, **_: Any
+) -> list:
+    """The loop with outputs that begin as an x of their shape, or as copies of a number of an input."""
     consts, state, xs = _split(args, constants, carry)
     step = jex.jaxpr_as_fun(jaxpr)
     # The first of the xs, because in the reverse pass it is the one that exists last.
     seeds = [a for a in (*xs, *state, *consts) if jnp.issubdtype(a.dtype, jnp.number) and a.size]
+    over = _pairs(
+        [(x.shape[1:], x.dtype) for x in xs[:overwrite]], [(y.shape, y.dtype) for y in jaxpr.out_avals[carry:]]
+    )
 
     def begin(index: int, aval: Any) -> jax.Array:
+        if index in over.values():
+            return xs[next(i for i, j in over.items() if j == index)]
         if not seeds or not (jnp.issubdtype(aval.dtype, jnp.number) or aval.dtype == bool):
             return jnp.zeros((steps, *aval.shape), aval.dtype)
         # Each another number, or XLA would make one array and copy it. (Other sizes than of time may be symbols.)
@@ -111,16 +121,32 @@ def _tight(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, rever
         seed = jax.lax.slice(seeds[0], at, [i + 1 for i in at]).reshape(())
         return jnp.broadcast_to(jax.lax.convert_element_type(seed, aval.dtype), (steps, *aval.shape))
 
-    def body(i: Any, values: tuple[list, list]) -> tuple[list, list]:
-        state, buffers = values
-        t = steps - 1 - i if reverse else i
-        x = [jax.lax.dynamic_index_in_dim(x, t, keepdims=False) for x in xs]
-        out = step(*consts, *state, *x)
-        written = [jax.lax.dynamic_update_index_in_dim(b, y, t, 0) for b, y in zip(buffers, out[carry:], strict=True)]
-        return out[:carry], written
+    def at(a: jax.Array, t: Any) -> jax.Array:
+        return jax.lax.dynamic_index_in_dim(a, t, keepdims=False)
 
+    def body(i: Any, values: tuple[list, dict, list]) -> tuple[list, dict, list]:
+        state, ahead, buffers = values
+        t = steps - 1 - i if reverse else i
+        out = step(*consts, *state, *(ahead[i] if i in over else at(x, t) for i, x in enumerate(xs)))
+        written = [jax.lax.dynamic_update_index_in_dim(b, y, t, 0) for b, y in zip(buffers, out[carry:], strict=True)]
+        # What is written over is read one step before.
+        following = jnp.maximum(t - 1, 0) if reverse else jnp.minimum(t + 1, steps - 1)
+        return out[:carry], {i: at(written[j], following) for i, j in over.items()}, written
+
+    ahead = {i: xs[i][steps - 1 if reverse else 0] for i in over}
     buffers = [begin(i, aval) for i, aval in enumerate(jaxpr.out_avals[carry:])]
-    return _flatten(jax.lax.fori_loop(0, steps, body, (list(state), buffers)))
+    final, _, ys = jax.lax.fori_loop(0, steps, body, (list(state), ahead, buffers))
+    return [*final, *ys]
+
+
+def _pairs(xs: Sequence[Any], outs: Sequence[Any]) -> dict[int, int]:
+    """Positions of xs, and of the outputs that are like them; each once."""
+    found: dict[int, int] = {}
+    for j, out in enumerate(outs):
+        i = next((i for i, x in enumerate(xs) if x == out and i not in found), None)
+        if i is not None:
+            found[i] = j
+    return found
 
 
 def _abstract(*avals: Any, jaxpr: Any, constants: int, carry: int, steps: int, **_: Any) -> list:
@@ -202,6 +228,7 @@ def _transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list:
         lead=params["lead"],
         reverse=not params["reverse"],
         linear=Linear([False] * len(known[0]), [True] * len(heard) + [False] * len(known[1])),
+        overwrite=len(heard),
     )
     found = dict(zip(unknown, [*final[carry:], *final[:carry], *ct_x], strict=True))
     return [found[i] if a else None for i, a in enumerate(asked)]

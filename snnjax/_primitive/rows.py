@@ -1,7 +1,8 @@
 """The product of many rows with a matrix, whose gradient is one product of two matrices.
 
 With rows of shape (time, batch, n), JAX's own gradient for the matrix sums over two axes at once, for which XLA on a
-CPU first copies one of the operands in another order. Here the axes in front are one.
+CPU first copies one of the operands in another order. Here the axes in front are one. And the gradient for the matrix
+is taken before that for the rows, so that the rows are not in memory together with their gradient.
 """
 
 import functools
@@ -13,10 +14,12 @@ import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from .order import after
 from .varying import varies
 
 _rows = jex.Primitive("snnjax_rows")
 _outer = jex.Primitive("snnjax_outer")
+_tangent = jex.Primitive("snnjax_rows_tangent")
 
 
 def rows(xs: Float[Array, "... n"], matrix: Float[Array, "a b"], over: int) -> Float[Array, "... m"]:
@@ -49,17 +52,68 @@ def _outer_batched(args: tuple, dims: tuple) -> tuple:
     return jax.vmap(_outer_product, in_axes=dims)(*args), 0
 
 
-def _rows_of_matrix(ct: Any, xs: Any, matrix: Any, *, over: int) -> Any:
-    del matrix
+def _sum(xs: Any, matrix: Any, d_xs: Any, d_matrix: Any, *, over: int) -> Any:
+    return _rows_product(xs, d_matrix, over=over) + _rows_product(d_xs, matrix, over=over)
+
+
+def _rows_jvp(primals: Any, tangents: Any, *, over: int) -> tuple:
+    (xs, matrix), (d_xs, d_matrix) = primals, tangents
+    out = _rows.bind(xs, matrix, over=over)
+    if type(d_matrix) is ad.Zero:
+        return out, _rows.bind(d_xs, matrix, over=over)
+    if type(d_xs) is ad.Zero:
+        return out, _rows.bind(xs, d_matrix, over=over)
+    return out, _tangent.bind(xs, matrix, d_xs, d_matrix, over=over)
+
+
+def _rows_transposed(ct: Any, xs: Any, matrix: Any, *, over: int) -> list:
+    if ad.is_undefined_primal(xs):
+        return [_rows.bind(ct, matrix, over=1 - over), None]
+    return [None, _matrix_of(ct, xs, over)]
+
+
+def _matrix_of(ct: Any, xs: Any, over: int) -> Any:
     return _outer.bind(ct, xs) if over == 1 else _outer.bind(xs, ct)
 
 
-_rows.def_abstract_eval(lambda xs, matrix, *, over: xs.update(shape=(*xs.shape[:-1], matrix.shape[1 - over])))
+def _tangent_jvp(primals: Any, tangents: Any, *, over: int) -> tuple:
+    def function(xs: Any, matrix: Any, d_xs: Any, d_matrix: Any) -> Any:
+        return _rows.bind(xs, d_matrix, over=over) + _rows.bind(d_xs, matrix, over=over)
+
+    return jax.jvp(function, tuple(primals), tuple(ad.instantiate_zeros(t) for t in tangents))
+
+
+def _tangent_transposed(ct: Any, xs: Any, matrix: Any, d_xs: Any, d_matrix: Any, *, over: int) -> list:
+    of_matrix = _matrix_of(ct, xs, over) if ad.is_undefined_primal(d_matrix) else None
+    if not ad.is_undefined_primal(d_xs):
+        return [None, None, None, of_matrix]
+    matrix = matrix if of_matrix is None else after(matrix, of_matrix)
+    return [None, None, _rows.bind(ct, matrix, over=1 - over), of_matrix]
+
+
+def _tangent_batched(args: tuple, dims: tuple, *, over: int) -> tuple:
+    xs, matrix, d_xs, d_matrix = args
+    d, of_matrix, d_d, of_d_matrix = dims
+    if of_matrix is None and of_d_matrix is None and d == d_d != xs.ndim - 1:
+        return _tangent.bind(xs, matrix, d_xs, d_matrix, over=over), d
+    return jax.vmap(functools.partial(_sum, over=over), in_axes=dims)(*args), 0
+
+
+def _rows_shape(xs: Any, matrix: Any, *_: Any, over: int) -> Any:
+    return xs.update(shape=(*xs.shape[:-1], matrix.shape[1 - over]))
+
+
+_rows.def_abstract_eval(_rows_shape)
+_tangent.def_abstract_eval(_rows_shape)
 _outer.def_abstract_eval(lambda a, b: a.update(shape=(a.shape[-1], b.shape[-1])))
 batching.primitive_batchers[_rows] = _rows_batched
+batching.primitive_batchers[_tangent] = _tangent_batched
 batching.primitive_batchers[_outer] = _outer_batched
-ad.defbilinear(_rows, lambda ct, xs, matrix, *, over: _rows.bind(ct, matrix, over=1 - over), _rows_of_matrix)
+ad.primitive_jvps[_rows] = _rows_jvp
+ad.primitive_jvps[_tangent] = _tangent_jvp
+ad.primitive_transposes[_rows] = _rows_transposed
+ad.primitive_transposes[_tangent] = _tangent_transposed
 ad.defbilinear(_outer, lambda ct, a, b: _rows.bind(b, ct, over=1), lambda ct, a, b: _rows.bind(a, ct, over=0))
-for _primitive, _product in ((_rows, _rows_product), (_outer, _outer_product)):
-    _primitive.def_impl(jax.jit(_product, static_argnames=["over"] if _primitive is _rows else None))
+for _primitive, _product in ((_rows, _rows_product), (_tangent, _sum), (_outer, _outer_product)):
+    _primitive.def_impl(jax.jit(_product, static_argnames=None if _primitive is _outer else ["over"]))
     mlir.register_lowering(_primitive, mlir.lower_fun(_product, multiple_results=False))
