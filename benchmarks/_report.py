@@ -12,6 +12,17 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
+class Page:
+    """What is printed, kept for the report and the documentation; Markdown."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+        self.text += text + "\n"
+
+
 def commit() -> str:
     """The commit that was measured, marked if the tree was changed since; empty outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
@@ -24,8 +35,8 @@ def _processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
-def write(folder: Path, name: str, report: dict[str, Any]) -> Path:
-    """Write a report as JSON, with the machine, the versions and the commit."""
+def write(folder: Path, name: str, report: dict[str, Any], page: Page) -> Path:
+    """Write a report as JSON, with the machine, the versions, the commit, and what was printed."""
     installed = {package: metadata.version(package) for package in ("snnjax", "jax", "jaxlib", "equinox", "numpy")}
     about = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -36,5 +47,5 @@ def write(folder: Path, name: str, report: dict[str, Any]) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(about | report, indent=2) + "\n")
+    path.write_text(json.dumps(about | report | {"page": page.text}, indent=2) + "\n")
     return path

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _report import RESULTS, write
+from _report import RESULTS, Page, write
 from libraries import JAX_CONTESTANTS, Worker
 
 WIDTH = 128
@@ -104,24 +104,25 @@ def main() -> None:
     options = parser.parse_args()
     logs = options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
+    page = Page()
     report: dict[str, Any] = {"compile": {}}
     for depth in options.depth:
         for steps in options.steps:
             workload = f"layer:{WIDTH}:{steps}:{depth}"
             results = report["compile"][workload] = race(workload, options.only, options.rounds, logs)
-            print(f"\n| {depth} x Linear({WIDTH}) + LIF, {steps} steps | seconds | tracing | XLA | / bare scan |")
-            print("|---|---|---|---|---|")
+            page.say(f"\n| {depth} x Linear({WIDTH}) + LIF, {steps} steps | seconds | tracing | XLA | / bare scan |")
+            page.say("|---|---|---|---|---|")
             for name, r in results.items():
                 if "left_out" in r:
-                    print(f"| {name} | {r['left_out']} |")
+                    page.say(f"| {name} | {r['left_out']} |")
                     continue
                 cells = [f"{r[key]:.2f}" for key in ("seconds", "trace_seconds", "compile_seconds")]
-                print(f"| {name} | {' | '.join(cells)} | {r.get('ratio_to_bare_scan', float('nan')):.2f} |", flush=True)
+                page.say(f"| {name} | {' | '.join(cells)} | {r.get('ratio_to_bare_scan', float('nan')):.2f} |")
     if options.lengths:
         report["many_lengths"] = many_lengths(options.lengths)
         for name, r in report["many_lengths"].items():
-            print(f"\n{r['lengths']} lengths, {name}: {r['programs']} programs, {r['seconds']:.1f} s for an epoch")
-    print(f"written to {write(options.out, 'compile_time', report)}")
+            page.say(f"\n{r['lengths']} lengths, {name}: {r['programs']} programs, {r['seconds']:.1f} s for an epoch")
+    print(f"written to {write(options.out, 'compile_time', report, page)}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ written as JSON with versions and device.
 """
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from _report import RESULTS, Page, write
 from contestants import snnjax_
 from contestants._workload import Workload
 
@@ -71,19 +70,19 @@ def measure(density: float, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="input as events and as an array")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     results = []
-    print("| density | longest list | product | weight gradient | training step |\n|---|---|---|---|---|")
+    page = Page()
+    page.say("| density | longest list | product | weight gradient | training step |\n|---|---|---|---|---|")
     for density in DENSITIES:
         r = measure(density, options.rounds)
         results.append(r)
         cells = [f"{density:.1%}", str(r["capacity"])]
         cells += [f"{r[what]['ratio']:.2f}" for what in ("product", "weight gradient", "training step")]
-        print("| " + " | ".join(cells) + " |", flush=True)
-    device = {"device": str(jax.devices()[0]), "machine": platform.machine(), "jax": jax.__version__}
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "events.json").write_text(json.dumps({**device, "results": results}, indent=2) + "\n")
+        page.say("| " + " | ".join(cells) + " |")
+    path = write(options.out, "events", {"jax_device": str(jax.devices()[0]), "results": results}, page)
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":

@@ -32,27 +32,32 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from _report import write
+from _report import Page, write
 
 # Name: its file in `contestants`, the arguments of its `make`, and the packages whose versions are reported.
 CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "snnjax": ("snnjax_", {}, ("snnjax", "jax")),
     "snnjax events": ("snnjax_", {"events": True}, ("snnjax", "jax")),
+    "snnjax fused": ("snnjax_", {"kernel": "Fused"}, ("snnjax", "jax")),
     "snnjax checkpointed": ("snnjax_", {"loop": "CheckpointedBPTT"}, ("snnjax", "jax")),
     "bare scan": ("bare_scan", {}, ("jax",)),
     "jaxpike": ("jaxpike_", {}, ("jaxpike", "jax")),
     "jaxpike checkpointed": ("jaxpike_", {"checkpointed": True}, ("jaxpike", "jax")),
     "spyx": ("spyx_", {}, ("spyx", "jax")),
     "brainpy": ("brainpy_", {}, ("brainpy", "jax")),
+    "spikingjelly cuda": ("spikingjelly_", {"implementation": "cuda"}, ("spikingjelly", "torch")),
+    "spikingjelly triton": ("spikingjelly_", {"implementation": "triton"}, ("spikingjelly", "torch")),
     "spikingjelly": ("spikingjelly_", {}, ("spikingjelly", "torch")),
     "snntorch": ("snntorch_", {}, ("snntorch", "torch")),
     "norse": ("norse_", {}, ("norse", "torch")),
     "sinabs": ("sinabs_", {}, ("sinabs", "torch")),
 }
+#: For these a GPU is needed; see `gpu.py`.
+ON_GPUS = ("snnjax fused", "spikingjelly cuda", "spikingjelly triton")
 #: Those whose programs can be looked at before they run.
-JAX_CONTESTANTS = [name for name, (_, _, packages) in CONTESTANTS.items() if "jax" in packages]
+JAX_CONTESTANTS = [n for n, (_, _, packages) in CONTESTANTS.items() if "jax" in packages and n not in ON_GPUS]
 #: Not another library.
-OURS = ("snnjax", "snnjax events", "snnjax checkpointed", "bare scan")
+OURS = ("snnjax", "snnjax events", "snnjax fused", "snnjax checkpointed", "bare scan")
 PASSES = ("forward", "backward")
 WORKLOADS = ["layer:512", "layer:2048", "shd", "shd-recurrent"]
 
@@ -217,7 +222,9 @@ def main() -> None:
     parser.add_argument(
         "--workload", nargs="+", default=WORKLOADS, help="layer:SIZE, shd, shd-recurrent; see contestants/_workload.py"
     )
-    parser.add_argument("--only", nargs="+", default=list(CONTESTANTS), choices=list(CONTESTANTS))
+    parser.add_argument(
+        "--only", nargs="+", default=[n for n in CONTESTANTS if n not in ON_GPUS], choices=list(CONTESTANTS)
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -227,12 +234,12 @@ def main() -> None:
         return
     logs = options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    reports, path = [], options.out / "libraries.json"
+    reports, path, page = [], options.out / "libraries.json", Page()
     for workload in options.workload:
         report = race(workload, options.only, options.rounds, logs)
         reports.append(report)
-        print("\n" + table(report) + "\n", flush=True)
-        path = write(options.out, "libraries", {"reports": reports})
+        page.say("\n" + table(report))
+        path = write(options.out, "libraries", {"reports": reports}, page)
     print(f"written to {path}")
 
 

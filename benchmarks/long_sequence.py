@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _report import RESULTS, write
+from _report import RESULTS, Page, write
 
 INPUTS, OUTPUTS = 70, 20
 
@@ -119,6 +119,7 @@ def main() -> None:
     if options.worker:
         print(json.dumps(run(options.part[0], options.steps[0], options.chunk, options.batch)))
         return
+    page = Page()
     report: dict[str, Any] = {"chunk": options.chunk, "batch": options.batch}
     for part in options.part:
         report[part] = []
@@ -130,14 +131,13 @@ def main() -> None:
                 raise RuntimeError(done.stderr)
             found = json.loads(done.stdout)
             report[part].append(found)
-            print(
-                f"{part}, {steps} steps: {found['microseconds_per_step']:.1f} us per step, peak memory grew by "
+            page.say(
+                f"- {part}, {steps} steps: {found['microseconds_per_step']:.1f} us per step, peak memory grew by "
                 f"{found['growth_mib']:.1f} MiB to {found['peak_mib']:.0f} MiB, the program of a chunk "
                 f"takes {found['temporary_mib_of_a_chunk']:.2f} MiB; "
-                f"the inputs would be {found['inputs_mib_if_kept']:.0f} MiB",
-                flush=True,
+                f"the inputs would be {found['inputs_mib_if_kept']:.0f} MiB"
             )
-    print(f"written to {write(options.out, 'long_sequence', report)}")
+    print(f"written to {write(options.out, 'long_sequence', report, page)}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _report import RESULTS, write
+from _report import RESULTS, Page, write
 from libraries import JAX_CONTESTANTS, PASSES, Worker
 
 MIB = 2**20
@@ -81,24 +81,24 @@ def main() -> None:
     logs = options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
 
+    page = Page()
     report: dict[str, Any] = {"temporary_mib": {}, "checkpointed_against_plain": {}}
     for workload in options.workload:
         results = report["temporary_mib"][workload] = temporary(workload, options.only, logs)
-        print(f"\n| {workload} | forward MiB | forward and backward MiB |\n|---|---|---|")
+        page.say(f"\n| {workload} | forward MiB | forward and backward MiB |\n|---|---|---|")
         for name, found in results.items():
             shown = found.get("left_out") or " | ".join(f"{found[one]:.1f}" for one in PASSES)
-            print(f"| {name} | {shown} |", flush=True)
+            page.say(f"| {name} | {shown} |")
     for workload in options.long:
         found = report["checkpointed_against_plain"][workload] = against_plain(workload, options.rounds, logs)
         low, _, high = found["time_ratio_quartiles"]
         plain, checkpointed = found["mib"].values()
-        print(
+        page.say(
             f"\n{workload}: CheckpointedBPTT takes 1/{1 / found['memory_ratio']:.1f} of the memory of BPTT "
             f"({checkpointed:.1f} / {plain:.1f} MiB) and {found['time_ratio']:.2f} times its time "
-            f"(quartiles {low:.2f} to {high:.2f})",
-            flush=True,
+            f"(quartiles {low:.2f} to {high:.2f})"
         )
-    print(f"written to {write(options.out, 'memory', report)}")
+    print(f"written to {write(options.out, 'memory', report, page)}")
 
 
 if __name__ == "__main__":

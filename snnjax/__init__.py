@@ -93,6 +93,8 @@ if TYPE_CHECKING:
     from . import export as export
     from ._kernel._elementwise import NotElementwise as NotElementwise
     from ._kernel.fused import Fused as Fused
+    from ._kernel.parallel_in_time import NotLinear as NotLinear
+    from ._kernel.parallel_in_time import ParallelInTime as ParallelInTime
     from ._loop.budget import Budget as Budget
     from ._neuron.adaptive_current import AdLIF as AdLIF
     from ._neuron.adaptive_quadratic import AdaptiveQIF as AdaptiveQIF
@@ -163,6 +165,8 @@ __getattr__, __dir__ = _lazily(
         "export": ".export",
         "NotElementwise": "._kernel._elementwise",
         "Fused": "._kernel.fused",
+        "NotLinear": "._kernel.parallel_in_time",
+        "ParallelInTime": "._kernel.parallel_in_time",
         "Budget": "._loop.budget",
         "AdLIF": "._neuron.adaptive_current",
         "AdaptiveQIF": "._neuron.adaptive_quadratic",

@@ -16,26 +16,35 @@ def linear(weight: Any, gain: float = 1.0) -> nn.Linear:
     return layer
 
 
-def contestant(workload: Workload, module: nn.Module, run: Callable[[], Any]) -> Contestant:
-    """`run()` puts out (steps, batch, n)."""
-    labels = torch.from_numpy(workload.labels)
+def contestant(workload: Workload, module: nn.Module, run: Callable[[Any], Any], xs: Any) -> Contestant:
+    """`run(xs)` puts out (steps, batch, n). On a GPU, where there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    module, xs, labels = module.to(device), xs.to(device), torch.from_numpy(workload.labels).to(device)
+
+    def wait() -> None:
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     def forward() -> Any:
         with torch.no_grad():
-            return run()
+            outs = run(xs)
+        wait()
+        return outs
 
     if workload.is_layer:
 
         def backward() -> Any:
             module.zero_grad()
-            run().sum().backward()
+            run(xs).sum().backward()
+            wait()
 
     else:
         optimiser = torch.optim.Adam(module.parameters(), LEARNING_RATE)
 
         def backward() -> Any:
             optimiser.zero_grad()
-            nn.functional.cross_entropy(run().amax(0), labels).backward()
+            nn.functional.cross_entropy(run(xs).amax(0), labels).backward()
             optimiser.step()
+            wait()
 
     return Contestant(forward, backward, lambda: float(forward().float().mean()) if workload.is_layer else float("nan"))

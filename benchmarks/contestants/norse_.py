@@ -24,11 +24,11 @@ def make(workload: Workload) -> Contestant:
         module = norse.SequentialState(weights[0], hidden(), weights[1], hidden(), weights[2], readout)
     xs = torch.from_numpy(workload.inputs)
 
-    def run():
+    def run(xs):
         state, outs = None, []
         for x in xs:
             out, state = module(x, state)
             outs.append(out)
         return torch.stack(outs)
 
-    return contestant(workload, module, run)
+    return contestant(workload, module, run, xs)

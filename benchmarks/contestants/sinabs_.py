@@ -23,9 +23,9 @@ def make(workload: Workload) -> Contestant:
         module = nn.Sequential(weights[0], hidden(0), weights[1], hidden(1), weights[2], readout)
     xs = torch.from_numpy(workload.inputs).transpose(0, 1).contiguous()
 
-    def run():
+    def run(xs):
         sinabs.reset_states(module)
         return module(xs).transpose(0, 1)
 
-    run()
-    return contestant(workload, module, run)
+    run(xs)
+    return contestant(workload, module, run, xs)

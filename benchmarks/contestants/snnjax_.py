@@ -1,4 +1,4 @@
-"""snnjax, with its defaults, or another loop; the input as an array, or as events."""
+"""snnjax, with its defaults, or another loop or kernel; the input as an array, or as events."""
 
 from typing import Any
 
@@ -32,13 +32,14 @@ def network(workload: Workload) -> snn.Sequential:
     return snn.Sequential(first, hidden[0], second, hidden[1], last, snn.LI(decay=DECAY))
 
 
-def make(workload: Workload, loop: str = "BPTT", events: bool = False) -> Contestant:
+def make(workload: Workload, loop: str = "BPTT", kernel: str = "Recompute", events: bool = False) -> Contestant:
     model, through_time = network(workload), getattr(snn, loop)()
+    steps = snn.Fused(otherwise=snn.Recompute()) if kernel == "Fused" else getattr(snn, kernel)()
     params, rest = eqx.partition(model, snn.trainable(model))
 
     def run(params: Any, xs: Any) -> Any:
         model = eqx.combine(params, rest)
-        return jax.vmap(lambda x: snn.unroll(model, x, loop=through_time)[1], in_axes=1, out_axes=1)(xs)
+        return jax.vmap(lambda x: snn.unroll(model, x, loop=through_time, kernel=steps)[1], in_axes=1, out_axes=1)(xs)
 
     xs = snn.Events.from_dense(workload.inputs) if events else jnp.asarray(workload.inputs)
     return contestant(workload, params, run, xs)

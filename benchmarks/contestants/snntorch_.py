@@ -21,7 +21,7 @@ def make(workload: Workload) -> Contestant:
     module = nn.ModuleList([*weights, *neurons])
     xs = torch.from_numpy(workload.inputs)
 
-    def run():
+    def run(xs):
         states = [n.init_rleaky() if isinstance(n, snntorch.RLeaky) else (n.init_leaky(),) for n in neurons]
         outs = []
         for x in xs:
@@ -32,4 +32,4 @@ def make(workload: Workload) -> Contestant:
             outs.append(x if workload.is_layer else states[-1][-1])
         return torch.stack(outs)
 
-    return contestant(workload, module, run)
+    return contestant(workload, module, run, xs)
