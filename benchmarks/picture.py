@@ -29,6 +29,12 @@ SECTIONS = (
         "spikes per neuron and step.",
     ),
     (
+        "neurons",
+        "One neuron",
+        "A neuron of twelve lines beside the built-in one, and both beside JAX's differentiation of a plain loop; "
+        "forward and backward, time constant and threshold trained.",
+    ),
+    (
         "memory",
         "Memory",
         "Temporary memory by the compiler's account, beside arguments and results; and what a checkpointed loop costs.",

@@ -147,6 +147,40 @@ def test_no_product_of_weights_in_a_backward_loop():
     assert not any(a.shape == (5, 5) for e in loops for v in e.outvars for a in [v.aval])
 
 
+KERNELS = {
+    "Recompute": snn.Recompute(),
+    "16 bits": snn.Recompute(snn.SixteenBitResiduals()),
+    "8 bits": snn.Recompute(snn.EightBitResiduals()),
+    "Autodiff": snn.Autodiff(),
+    "ParallelInTime": snn.ParallelInTime(otherwise=snn.Recompute()),
+}
+
+
+@pytest.mark.parametrize("loop", [snn.BPTT(), snn.CheckpointedBPTT(3), snn.TruncatedBPTT(3)], ids=str)
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+def test_examples_one_by_one_mapped_and_on_two_devices(kernel, loop):
+    """The gradient of a batch is the sum of those of its examples, wherever they are; `Fused` has a test of its own."""
+    layers = [eqx.nn.Linear(N, N, key=key, dtype=jnp.float64) for key in jr.split(jr.key(0))]
+    model = snn.Sequential(layers[0], snn.Recurrent(snn.LIF(tau=jnp.array(5.0)), layers[1]), snn.LI(tau=3.0))
+    params, rest = eqx.partition(model, eqx.is_inexact_array)
+    xs = 3 * drive(jr.key(1), (T, 4, N), "float64")
+
+    def loss(params, x):
+        return weighted(snn.unroll(eqx.combine(params, rest), x, kernel=kernel, loop=loop)[1])
+
+    def batch(params, xs):
+        return jax.vmap(loss, (None, 1))(params, xs).sum()
+
+    gradient = jax.jit(jax.grad(batch))
+    whole = gradient(params, xs)
+    assert jnp.abs(whole.layers[0].weight).max() > 0
+    one = jax.jit(jax.grad(loss))
+    assert_close(jax.tree.map(lambda *g: sum(g), *(one(params, xs[:, i]) for i in range(4))), whole, rtol=1e-9)
+    mesh = jax.make_mesh((2,), ("batch",))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
+    assert_close(gradient(params, jax.device_put(xs, sharding)), whole, rtol=1e-9)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_outputs_in_the_memory_of_inputs(steps, reverse):
