@@ -40,7 +40,7 @@ class OwnLIF(snn.AbstractCell):
         return v - z * self.threshold, z
 
 
-PARAMETERS = {"tau": jnp.array(10.0), "threshold": jnp.array(1.0)}
+PARAMETERS: dict[str, Any] = {"tau": jnp.array(10.0), "threshold": jnp.array(1.0)}
 CASES = {
     "built-in": (snn.LIF(**PARAMETERS, surrogate=snn.SuperSpike(10.0)), snn.Recompute()),
     "own": (OwnLIF(**PARAMETERS), snn.Recompute()),

@@ -78,13 +78,10 @@ class _Run(eqx.Module):
     def _step_through(
         self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
     ) -> tuple[Any, Trajectory, PyTree]:
-        x, key = jax.tree.map(lambda a: a[0], (xs, keys))
-        _check_transition(cell, state, x, key)
-
         def body(state: Any, step: Any) -> Any:
             x, key = step
-            state, out = cell(state, x, key=key)
-            return state, (out, state if self.keep_states else None)
+            after, out = _checked_transition(cell, state, cell(state, x, key=key))
+            return after, (out, after if self.keep_states else None)
 
         final, (outs, states) = self.kernel(body, state, (xs, keys), owned=bool(self.path))
         return final, outs, states
@@ -125,16 +122,14 @@ def _short(leaf: Any) -> str:
     return "nothing" if leaf is None else f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
 
 
-def _check_transition(cell: AbstractCell, state: Any, x: Any, key: Key) -> None:
-    """One step must keep the structure, shapes and dtypes of the state."""
-    before = _structs(state)
-    result = eqx.filter_eval_shape(lambda s, x, k: cell(s, x, key=k), state, x, key)
+def _checked_transition(cell: AbstractCell, state: Any, result: Any) -> tuple[Any, Any]:
+    """What a step returned, which must keep the structure, shapes and dtypes of the state."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise InputError(
             f"{type_name(cell)} returned {eqx.tree_pformat(result)} from a step; it must return "
             f"`(state, out)`, in this order."
         )
-    after = result[0]
+    before, after = _structs(state), _structs(result[0])
     same_structure = jax.tree.structure(before) == jax.tree.structure(after)
     if not same_structure or _differences(after, before):
         raise InputError(
@@ -144,6 +139,7 @@ def _check_transition(cell: AbstractCell, state: Any, x: Any, key: Key) -> None:
             f"A state keeps its structure, shapes and dtypes. Make `init_state` return what a step "
             f"returns; a dtype is kept by `.astype(state.dtype)`."
         )
+    return result
 
 
 def _check_state(cell: AbstractCell, state: Any, expected: Any) -> None:

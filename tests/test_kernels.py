@@ -176,7 +176,7 @@ def test_examples_one_by_one_mapped_and_on_two_devices(kernel, loop):
     assert jnp.abs(whole.layers[0].weight).max() > 0
     one = jax.jit(jax.grad(loss))
     assert_close(jax.tree.map(lambda *g: sum(g), *(one(params, xs[:, i]) for i in range(4))), whole, rtol=1e-9)
-    mesh = jax.make_mesh((2,), ("batch",))
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "batch"))
     assert_close(gradient(params, jax.device_put(xs, sharding)), whole, rtol=1e-9)
 
