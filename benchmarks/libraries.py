@@ -32,7 +32,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from _report import Page, write
+from _report import RESULTS, Page, commit, write
 
 # Name: its file in `contestants`, the arguments of its `make`, and the packages whose versions are reported.
 CONTESTANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
@@ -199,12 +199,14 @@ def race(workload: str, names: list[str], rounds: int, logs: Path) -> dict[str, 
             }
         results[name] = result
         worker.quit()
-    return {"workload": workload, "rounds": rounds, "results": results, "left_out": left_out}
+    about = {"workload": workload, "rounds": rounds, "commit": commit()}
+    return about | {"results": results, "left_out": left_out}
 
 
 def table(report: dict[str, Any]) -> str:
     lines = [
-        f"| {report['workload']} | forward ms | ratio | forward+backward ms | ratio | memory MiB | rate |",
+        f"| {report['workload']}, {report['rounds']} rounds | forward ms | ratio | forward+backward ms | ratio "
+        "| memory MiB | rate |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, r in sorted(report["results"].items(), key=lambda item: item[1]["backward"]["ms"]):
@@ -226,7 +228,8 @@ def main() -> None:
         "--only", nargs="+", default=[n for n in CONTESTANTS if n not in ON_GPUS], choices=list(CONTESTANTS)
     )
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--add", action="store_true", help="keep the other workloads of an earlier report")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -234,7 +237,11 @@ def main() -> None:
         return
     logs = options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    reports, path, page = [], options.out / "libraries.json", Page()
+    path, page = options.out / "libraries.json", Page()
+    earlier = json.loads(path.read_text())["reports"] if options.add and path.exists() else []
+    reports = [report for report in earlier if report["workload"] not in options.workload]
+    for report in reports:
+        page.say("\n" + table(report))
     for workload in options.workload:
         report = race(workload, options.only, options.rounds, logs)
         reports.append(report)
