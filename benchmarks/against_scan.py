@@ -14,6 +14,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -21,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from _report import commit
+from _turns import in_turn, timed
 from jaxtyping import Array
 
 import snnjax as snn
@@ -75,25 +77,13 @@ def compile_program(function: Callable, *args: Array) -> tuple[Callable, float, 
     return compiled, seconds, 0 if memory is None else memory.temp_size_in_bytes
 
 
-def timed(program: Callable, *args: Array) -> float:
-    begin = time.perf_counter()
-    jax.block_until_ready(program(*args))
-    return time.perf_counter() - begin
-
-
 def compare(name: str, ours: Callable, theirs: Callable, args: tuple, rounds: int) -> dict:
     programs = {}
     compile_seconds, temporary = {}, {}
     for label, function in (("unroll", ours), ("scan", theirs)):
         programs[label], compile_seconds[label], temporary[label] = compile_program(function, *args)
     error = float(jnp.max(jnp.abs(programs["unroll"](*args) - programs["scan"](*args))))
-    seconds: dict[str, list[float]] = {"unroll": [], "scan": []}
-    for i in range(rounds + 2):
-        # Alternate who goes first; the first two rounds warm up.
-        for label in ("unroll", "scan") if i % 2 else ("scan", "unroll"):
-            spent = timed(programs[label], *args)
-            if i >= 2:
-                seconds[label].append(spent)
+    seconds = in_turn({label: partial(timed, program, *args) for label, program in programs.items()}, rounds)
     ratios = [a / b for a, b in zip(seconds["unroll"], seconds["scan"], strict=True)]
     return {
         "what": name,

@@ -9,13 +9,14 @@ written as JSON with versions and device.
 
 import argparse
 import statistics
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from _report import RESULTS, Page, write
+from _turns import in_turn, timed
 from contestants import snnjax_
 from contestants._workload import Workload
 
@@ -38,24 +39,15 @@ def programs(density: float) -> dict[str, Any]:
     backward = jax.jit(lambda weight, xs: jax.vjp(lambda weight: project(weight, xs), weight)[1](sent))
     made = {}
     for name, xs in (("array", jnp.asarray(workload.inputs)), ("events", events)):
-        made["product", name] = lambda xs=xs: jax.block_until_ready(forward(weight, xs))
-        made["weight gradient", name] = lambda xs=xs: jax.block_until_ready(backward(weight, xs))
+        made["product", name] = partial(forward, weight, xs)
+        made["weight gradient", name] = partial(backward, weight, xs)
         made["training step", name] = snnjax_.make(workload, events=name == "events").backward
     return {"capacity": events.indices.shape[-1], "made": made}
 
 
 def measure(density: float, rounds: int) -> dict[str, Any]:
     both = programs(density)
-    made = both["made"]
-    for run in made.values():
-        run()
-        run()
-    seconds: dict[tuple[str, str], list[float]] = {name: [] for name in made}
-    for _ in range(rounds):
-        for name, run in made.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
+    seconds = in_turn({name: partial(timed, run) for name, run in both["made"].items()}, rounds)
     result: dict[str, Any] = {"density": density, "capacity": both["capacity"]}
     for what in ("product", "weight gradient", "training step"):
         pairs = list(zip(seconds[what, "events"], seconds[what, "array"], strict=True))

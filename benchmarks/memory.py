@@ -14,10 +14,12 @@ To install the other libraries see `libraries.py`; one that is missing is left o
 import argparse
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from _report import RESULTS, Page, write
+from _turns import in_turn
 from libraries import JAX_CONTESTANTS, PASSES, Worker
 
 MIB = 2**20
@@ -50,12 +52,7 @@ def against_plain(workload: str, rounds: int, logs: Path) -> dict[str, Any]:
     for name in names:
         workers[name] = Worker(name, workload, logs / f"long-{name}.log".replace(" ", "-"))
     bytes_ = {name: workers[name].ask("compile backward")["temporary_bytes"] for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for i in range(rounds + 2):
-        for name in names if i % 2 else names[::-1]:
-            spent = workers[name].ask("backward")
-            if i >= 2:  # the first two warm up
-                seconds[name].append(spent)
+    seconds = in_turn({name: partial(workers[name].ask, "backward") for name in names}, rounds)
     for worker in workers.values():
         worker.quit()
     ratios = [b / a for a, b in zip(*seconds.values(), strict=True)]

@@ -9,8 +9,8 @@ the ratios. `--small` takes small sizes, to see that it runs.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from _report import RESULTS, Page, write
+from _turns import in_turn, timed
 from jaxtyping import Array
 
 import snnjax as snn
@@ -70,21 +71,15 @@ def alone(cell: Any, kernel: Any, small: bool) -> tuple[Callable, tuple]:
 
 
 def race(workload: Callable, rounds: int, small: bool) -> dict[str, Any]:
-    programs, seconds = {}, {name: [] for name in CASES}
+    programs = {}
     report: dict[str, Any] = {}
     for name, case in CASES.items():
         function, args = workload(*case, small)
         compiled = jax.jit(function).lower(*args).compile()
         memory = compiled.memory_analysis()
         report[name] = {"temporary_mib": 0 if memory is None else memory.temp_size_in_bytes / 2**20}
-        programs[name] = (compiled, args)
-    for i in range(rounds + 2):
-        for name in list(CASES)[i % 3 :] + list(CASES)[: i % 3]:
-            compiled, args = programs[name]
-            begin = time.perf_counter()
-            jax.block_until_ready(compiled(*args))
-            if i >= 2:  # the first two warm up
-                seconds[name].append(time.perf_counter() - begin)
+        programs[name] = partial(timed, compiled, *args)
+    seconds = in_turn(programs, rounds)
     for name, spent in seconds.items():
         report[name]["ms"] = 1e3 * statistics.median(spent)
         for other in CASES:

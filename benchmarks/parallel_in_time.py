@@ -8,13 +8,14 @@ What to quote is the median of the ratios.
 
 import argparse
 import statistics
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from _report import RESULTS, Page, write
+from _turns import in_turn, timed
 
 import snnjax as snn
 
@@ -32,14 +33,9 @@ def race(steps: int, neurons: int, rounds: int) -> dict[str, Any]:
                 return jnp.sum(jnp.square(snn.unroll(snn.LI(tau=tau), xs, kernel=kernel)[1]))
 
             function = run if name == "forward" else jax.grad(run, (0, 1))
-            programs[kernel_name] = jax.jit(function).lower(jnp.array(20.0), xs).compile()
-        seconds: dict[str, list[float]] = {kernel_name: [] for kernel_name in KERNELS}
-        for i in range(rounds + 2):
-            for kernel_name in KERNELS if i % 2 else reversed(KERNELS):
-                begin = time.perf_counter()
-                jax.block_until_ready(programs[kernel_name](jnp.array(20.0), xs))
-                if i >= 2:  # the first two warm up
-                    seconds[kernel_name].append(time.perf_counter() - begin)
+            args = jnp.array(20.0), xs
+            programs[kernel_name] = partial(timed, jax.jit(function).lower(*args).compile(), *args)
+        seconds = in_turn(programs, rounds)
         ratios = [p / s for s, p in zip(seconds["loop"], seconds["parallel"], strict=True)]
         report[name] = {
             "ms": {kernel_name: 1e3 * statistics.median(spent) for kernel_name, spent in seconds.items()},

@@ -16,8 +16,8 @@ import snnjax as snn
 
 from .helpers import all_cells, assert_close, drive, make
 
-# Three segments, and no whole number of tiles.
-T, M = 6, 6
+# No whole number of segments, nor of tiles.
+T, M = 7, 6
 FUSED = snn.Fused(segment=2, tile=4, backend="triton", interpret=True)
 
 # Cells that a kernel cannot take, and what the error says of them.
@@ -164,10 +164,11 @@ def test_rules_for_the_backward_pass_alone():
     assert_agree(Custom(jnp.array(0.5)), drive(jr.key(7), (T, M), "float64"))
 
 
-def test_examples_are_lanes():
-    """`vmap` of `grad` and `grad` of `vmap`, with examples on either axis, and parameters that they share."""
+@pytest.mark.parametrize("axis", [0, 1])
+def test_examples_are_lanes(axis):
+    """`vmap` of `grad` and `grad` of `vmap`, with inputs on either axis, and parameters that the examples share."""
     model = make(all_cells["LIF-trained"], "float64")
-    xs = drive(jr.key(8), (3, T, M), "float64")
+    xs = jnp.moveaxis(drive(jr.key(8), (3, T, M), "float64"), 0, axis)
 
     def loss(model, x, kernel):
         final, zs = snn.unroll(model, x, kernel=kernel)
@@ -175,10 +176,10 @@ def test_examples_are_lanes():
 
     def both(kernel):
         def total(model, xs):
-            return jnp.sum(jax.vmap(lambda x: loss(model, x, kernel), in_axes=1)(xs))
+            return jnp.sum(jax.vmap(lambda x: loss(model, x, kernel), in_axes=axis)(xs))
 
-        each = jax.vmap(jax.grad(functools.partial(loss, kernel=kernel), (0, 1)), (None, 0))
-        return jax.jit(lambda xs: (jax.grad(total, (0, 1))(model, jnp.swapaxes(xs, 0, 1)), each(model, xs)))(xs)
+        each = jax.vmap(jax.grad(functools.partial(loss, kernel=kernel), (0, 1)), (None, axis))
+        return jax.jit(jax.grad(total, (0, 1)))(model, xs), jax.jit(each)(model, xs)
 
     assert_close(both(FUSED), both(snn.Autodiff()), 1e-10)
 
@@ -197,13 +198,14 @@ def test_ensembles_of_batches():
     assert_close(grads(FUSED), grads(snn.Autodiff()), 1e-10)
 
 
-def test_chunks():
+@pytest.mark.parametrize("loop", [snn.CheckpointedBPTT(3), snn.TruncatedBPTT(3)], ids=["checkpointed", "truncated"])
+def test_chunks(loop):
     """The kernel inside of a scan, and of `jax.checkpoint`."""
     model, xs = make(all_cells["ALIF"], "float64"), drive(jr.key(10), (T, M), "float64")
 
     def grads(kernel):
         def loss(model, xs):
-            return jnp.sum(jnp.cos(snn.unroll(model, xs, loop=snn.CheckpointedBPTT(3), kernel=kernel)[1] + xs))
+            return jnp.sum(jnp.cos(snn.unroll(model, xs, loop=loop, kernel=kernel)[1] + xs))
 
         return jax.jit(jax.grad(loss, (0, 1)))(model, xs)
 
@@ -212,7 +214,7 @@ def test_chunks():
 
 def test_networks_and_recordings():
     linear = eqx.nn.Linear(M, M, key=jr.key(0))
-    model = snn.Sequential(linear, snn.LIF(tau=jnp.array(3.0)))
+    model = snn.Sequential(linear, snn.LIF(tau=jnp.array(3.0)), linear, snn.LI(tau=3.0))
     xs = drive(jr.key(11), (T, M), "float64")
 
     def run(kernel):

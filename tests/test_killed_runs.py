@@ -35,8 +35,8 @@ def _launch(folder, epochs):
 
 @pytest.mark.slow
 def test_killing_a_run_at_random_moments(tmp_path):
-    """Ten kills, resuming after each, end in the same parameters as a run that was left alone."""
-    epochs, kills = 200, 10
+    """Twenty kills, resuming after each, end in the same parameters as a run that was left alone."""
+    epochs, kills = 400, 20
     moments = random.Random(0)
     with _launch(tmp_path / "alone", epochs) as alone:
         alone.stdout.readline()

@@ -18,7 +18,6 @@ import pytest
 
 import snnjax as snn
 
-from . import registry
 from .helpers import (
     N,
     all_cells,
@@ -220,13 +219,8 @@ def gradient(name, precision, loop=snn.BPTT()):
     return gradient_program(name, precision, loop)(*model_and_input(name, precision), loop, key_for(name))
 
 
-# A gradient takes seconds to compile, which says as much in one precision; in float32 the core's own models do.
-_FAMILIES = {**registry.collected("cells"), **registry.collected("containers")}
-
-
-@pytest.mark.parametrize(
-    ("precision", "name"), [(p, n) for p in RTOL for n in all_models if p == "float64" or n not in _FAMILIES]
-)
+@models
+@precisions
 def test_all_loops_agree(name, precision):
     """On the outputs, and on the gradient: it sums over steps in another order, so ten times the tolerance."""
     plain_gradient, plain_values = gradient(name, precision)

@@ -9,7 +9,7 @@ from ._trace import variables
 
 # Not worth computing twice.
 _DEAR = {"dot_general", "conv_general_dilated", "sort", "cumsum", "random_bits", "threefry2x32", "scan", "while"}
-_DEAR |= {"snnjax_loop", "snnjax_rows", "snnjax_outer"}
+_DEAR |= {"snnjax_loop", "snnjax_rows", "snnjax_rows_tangent", "snnjax_outer", "snnjax_gather", "snnjax_scatter"}
 
 
 def smallest_cut(eqns: Sequence[Any], given: Sequence[Any], kept: Sequence[Any], needed: Sequence[Any]) -> list:

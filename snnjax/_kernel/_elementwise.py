@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._errors import InputError
-from ._trace import GROUPS, bound, opened, variables
+from ._trace import GROUPS, bound, leading_to, opened, variables
 
 
 class NotElementwise(InputError):
@@ -107,16 +107,6 @@ def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def _needed(jaxpr: Any) -> list:
-    """The operations that a result depends on, in order."""
-    used, kept = set(variables(jaxpr.outvars)), []
-    for eqn in reversed(jaxpr.eqns):
-        if used.intersection(eqn.outvars) or eqn.effects:
-            used.update(variables(eqn.invars))
-            kept.append(eqn)
-    return kept[::-1]
-
-
 def computing(eqns: Iterable[Any]) -> int:
     """How many of the operations compute anything."""
     return sum(eqn.primitive.name not in _IDENTITIES for eqn in eqns)
@@ -157,7 +147,7 @@ class Lanes:
     ):
         closed = jax.make_jaxpr(function)(*args)
         closed = jax.make_jaxpr(lambda *args: opened(closed, args, _AFTER))(*args)
-        self.jaxpr, self.eqns = closed.jaxpr, _needed(closed.jaxpr)
+        self.jaxpr, self.eqns = closed.jaxpr, leading_to(closed.jaxpr.outvars, closed.jaxpr.eqns)[0]
         self._shape, self._size, self._backend = squeezed(shape), _size(shape), backend
         moving = set(self.jaxpr.invars[len(self.jaxpr.invars) - linear :])
         for eqn in self.eqns:

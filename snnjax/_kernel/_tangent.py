@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from .. import _primitive
 from .._primitive import as_one_step
 from ._cut import smallest_cut
-from ._trace import part, sources, traced, variables
+from ._trace import leading_to, part, traced, variables
 from ._weights import Product
 from .residuals import AbstractResiduals, ExactResiduals
 
@@ -80,7 +80,8 @@ class Tangent:
         cut = given if again else smallest_cut(primal, given, kept, needed)
         #: The variables that are kept of every step.
         self.kept = list(dict.fromkeys([*kept, *cut]))
-        of_rest = sources(self._jaxpr, [*self._constants, *self.kept, *self._tangents], [*self._d_state, *self._d_outs])
+        at_hand = [*self._constants, *self.kept, *self._tangents]
+        _, of_rest = leading_to([*self._d_state, *self._d_outs], self._jaxpr.eqns, at_hand)
         self._read = [v for v in self.kept if v in of_rest]
         #: Factors that are an output of the step before, and which output.
         self._delayed = {

@@ -81,21 +81,21 @@ class Loop:
 
 def part(jaxpr: jex.Jaxpr, given: Sequence[Any], wanted: Sequence[Any], eqns: Iterable[Any] | None = None) -> Callable:
     """A function from values of the variables `given` to those of `wanted`, by the operations that this takes."""
+    kept, _ = leading_to(wanted, jaxpr.eqns if eqns is None else eqns, given)
+    return jex.jaxpr_as_fun(jex.ClosedJaxpr(_with(jaxpr, list(given), kept, list(wanted)), []))
+
+
+def leading_to(wanted: Iterable[Any], eqns: Iterable[Any], given: Iterable[Any] = ()) -> tuple[list, set]:
+    """The operations, in order, by which the variables `wanted` are computed from `given`; and all variables in it.
+
+    Operations with effects are always among them.
+    """
     needed, kept, known = set(variables(wanted)), [], set(given)
-    for eqn in reversed(jaxpr.eqns if eqns is None else list(eqns)):
-        if any(v in needed and v not in known for v in eqn.outvars):
+    for eqn in reversed(list(eqns)):
+        if eqn.effects or any(v in needed and v not in known for v in eqn.outvars):
             kept.append(eqn)
             needed.update(variables(eqn.invars))
-    return jex.jaxpr_as_fun(jex.ClosedJaxpr(_with(jaxpr, list(given), kept[::-1], list(wanted)), []))
-
-
-def sources(jaxpr: jex.Jaxpr, given: Iterable[Any], wanted: Iterable[Any]) -> set:
-    """Those of the variables `given` that the variables `wanted` are computed from."""
-    found, known = set(variables(wanted)), set(given)
-    for eqn in reversed(jaxpr.eqns):
-        if any(v in found and v not in known for v in eqn.outvars):
-            found.update(variables(eqn.invars))
-    return found & known
+    return kept[::-1], needed
 
 
 def _with(jaxpr: jex.Jaxpr, invars: list, eqns: list, outvars: list) -> jex.Jaxpr:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from .._errors import InputError
 from .._types import Trajectory
 from ._base import AbstractKernel, Step
-from ._trace import Loop, variables
+from ._elementwise import squeezed
+from ._trace import Loop, leading_to
 
 # Operations that are linear in what depends on the state, if only one of the others' arguments does.
 _SUMS = {"add", "sub", "neg", "add_any", "copy", "convert_element_type", "broadcast_in_dim", "reshape", "squeeze"}
@@ -119,25 +120,18 @@ def _obstacle(loop: Loop) -> str | None:
     before, after = loop.jaxpr.invars[: loop.state_size], loop.jaxpr.outvars[: loop.state_size]
     if any(not jnp.issubdtype(v.aval.dtype, jnp.inexact) for v in before):
         return "it has whole numbers"
-    needed = set(variables(after))
-    for eqn in reversed(loop.body):
-        if any(v in needed for v in eqn.outvars):
-            needed.update(variables(eqn.invars))
     moving = set(before)
-    shape = {_squeezed(v) for v in before}
+    shape = {squeezed(v.aval.shape) for v in before}
     if len(shape) > 1:
         return "its parts differ in shape"
-    for eqn in loop.body:
-        depends = [not hasattr(v, "val") and v in moving for v in eqn.invars]
-        if not any(depends):
+    for eqn in leading_to(after, loop.body)[0]:
+        places = [i for i, v in enumerate(eqn.invars) if not hasattr(v, "val") and v in moving]
+        if not places:
             continue
         moving.update(eqn.outvars)
-        if not any(v in needed for v in eqn.outvars):
-            continue
         name = eqn.primitive.name
-        places = [i for i, d in enumerate(depends) if d]
         linear = name in _SUMS or (name in _SCALED and _fits(name, places))
-        alike = all(_squeezed(v) in shape | {()} for v in eqn.outvars)
+        alike = all(squeezed(v.aval.shape) in shape | {()} for v in eqn.outvars)
         if not linear or not alike or any(not jnp.issubdtype(v.aval.dtype, jnp.inexact) for v in eqn.outvars):
             return f"`{name}`"
     return None
@@ -146,7 +140,3 @@ def _obstacle(loop: Loop) -> str | None:
 def _fits(name: str, places: list[int]) -> bool:
     several = name == "select_n"
     return all(i in _SCALED[name] for i in places) and (several or len(places) == 1)
-
-
-def _squeezed(variable: Any) -> tuple:
-    return tuple(n for n in variable.aval.shape if n != 1)

@@ -111,8 +111,8 @@ def _tight(
     )
 
     def begin(index: int, aval: Any) -> jax.Array:
-        if index in over.values():
-            return xs[next(i for i, j in over.items() if j == index)]
+        if index in over:
+            return xs[over[index]]
         if not seeds or not (jnp.issubdtype(aval.dtype, jnp.number) or aval.dtype == bool):
             return jnp.zeros((steps, *aval.shape), aval.dtype)
         # Each another number, or XLA would make one array and copy it. (Other sizes than of time may be symbols.)
@@ -127,25 +127,25 @@ def _tight(
     def body(i: Any, values: tuple[list, dict, list]) -> tuple[list, dict, list]:
         state, ahead, buffers = values
         t = steps - 1 - i if reverse else i
-        out = step(*consts, *state, *(ahead[i] if i in over else at(x, t) for i, x in enumerate(xs)))
+        out = step(*consts, *state, *(ahead[i] if i in ahead else at(x, t) for i, x in enumerate(xs)))
         written = [jax.lax.dynamic_update_index_in_dim(b, y, t, 0) for b, y in zip(buffers, out[carry:], strict=True)]
         # What is written over is read one step before.
         following = jnp.maximum(t - 1, 0) if reverse else jnp.minimum(t + 1, steps - 1)
-        return out[:carry], {i: at(written[j], following) for i, j in over.items()}, written
+        return out[:carry], {i: at(written[j], following) for j, i in over.items()}, written
 
-    ahead = {i: xs[i][steps - 1 if reverse else 0] for i in over}
+    ahead = {i: xs[i][steps - 1 if reverse else 0] for i in over.values()}
     buffers = [begin(i, aval) for i, aval in enumerate(jaxpr.out_avals[carry:])]
     final, _, ys = jax.lax.fori_loop(0, steps, body, (list(state), ahead, buffers))
     return [*final, *ys]
 
 
 def _pairs(xs: Sequence[Any], outs: Sequence[Any]) -> dict[int, int]:
-    """Positions of xs, and of the outputs that are like them; each once."""
+    """Positions of outputs, and of the xs that are like them; each once."""
     found: dict[int, int] = {}
     for j, out in enumerate(outs):
-        i = next((i for i, x in enumerate(xs) if x == out and i not in found), None)
+        i = next((i for i, x in enumerate(xs) if x == out and i not in found.values()), None)
         if i is not None:
-            found[i] = j
+            found[j] = i
     return found
 
 

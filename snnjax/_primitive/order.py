@@ -13,7 +13,7 @@ def after(value: Any, done: Any) -> Any:
     XLA removes its own barriers on CPUs before it orders the operations. So a zero is added that it does not know to be
     one.
     """
-    if jax.default_backend() != "cpu":
+    if jax.default_backend() != "cpu" or not done.size:
         return value
     zero = jnp.minimum((done.ravel()[0] > 0).astype(jnp.int32), 0)
     return value + zero.astype(value.dtype)

@@ -53,7 +53,7 @@ def _outer_batched(args: tuple, dims: tuple) -> tuple:
 
 
 def _sum(xs: Any, matrix: Any, d_xs: Any, d_matrix: Any, *, over: int) -> Any:
-    return _rows_product(xs, d_matrix, over=over) + _rows_product(d_xs, matrix, over=over)
+    return _rows.bind(xs, d_matrix, over=over) + _rows.bind(d_xs, matrix, over=over)
 
 
 def _rows_jvp(primals: Any, tangents: Any, *, over: int) -> tuple:
@@ -77,10 +77,8 @@ def _matrix_of(ct: Any, xs: Any, over: int) -> Any:
 
 
 def _tangent_jvp(primals: Any, tangents: Any, *, over: int) -> tuple:
-    def function(xs: Any, matrix: Any, d_xs: Any, d_matrix: Any) -> Any:
-        return _rows.bind(xs, d_matrix, over=over) + _rows.bind(d_xs, matrix, over=over)
-
-    return jax.jvp(function, tuple(primals), tuple(ad.instantiate_zeros(t) for t in tangents))
+    given = tuple(ad.instantiate_zeros(t) for t in tangents)
+    return jax.jvp(functools.partial(_sum, over=over), tuple(primals), given)
 
 
 def _tangent_transposed(ct: Any, xs: Any, matrix: Any, d_xs: Any, d_matrix: Any, *, over: int) -> list:
