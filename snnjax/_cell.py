@@ -253,5 +253,13 @@ def step_output(cell: AbstractCell, state: Any, x: Any) -> Out:
     """
     key = jr.key(0)  # no number drawn from it reaches a result
     if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(x)):
-        return eqx.filter_eval_shape(lambda s, x: cell(s, x, key=key)[1], state, x)
+        return eqx.filter_eval_shape(_output, cell, state, x, key)
+    return _traced_output(cell, state, x, key)
+
+
+def _output(cell: AbstractCell, state: Any, x: Any, key: Key) -> Out:
     return cell(state, x, key=key)[1]
+
+
+# Once for all layers that are alike.
+_traced_output = eqx.filter_jit(_output)

@@ -78,13 +78,7 @@ class _Run(eqx.Module):
     def _step_through(
         self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
     ) -> tuple[Any, Trajectory, PyTree]:
-        def body(state: Any, step: Any) -> Any:
-            x, key = step
-            after, out = _checked_transition(cell, state, cell(state, x, key=key))
-            return after, (out, after if self.keep_states else None)
-
-        final, (outs, states) = self.kernel(body, state, (xs, keys), owned=bool(self.path))
-        return final, outs, states
+        return _stepped(cell, state, xs, keys, self.kernel, self.keep_states, bool(self.path))
 
     def _checked(self, values: PyTree, watched: PyTree, what: str) -> PyTree:
         """`values`, which raise at run time if anything in `watched` is not finite."""
@@ -96,6 +90,28 @@ class _Run(eqx.Module):
         bad = ~finite.all()
         index = jnp.where(bad, from_end, 0)
         return eqx.branched_error_if(values, bad, index, _BadStep(what, self.total))
+
+
+def _step_through(
+    cell: AbstractCell,
+    state: Any,
+    xs: Trajectory,
+    keys: Keys,
+    kernel: AbstractKernel,
+    keep_states: bool,
+    owned: bool,
+) -> tuple[Any, Trajectory, PyTree]:
+    def body(state: Any, step: Any) -> Any:
+        x, key = step
+        after, out = _checked_transition(cell, state, cell(state, x, key=key))
+        return after, (out, after if keep_states else None)
+
+    final, (outs, states) = kernel(body, state, (xs, keys), owned=owned)
+    return final, outs, states
+
+
+# Layers that are alike are traced, batched and differentiated once.
+_stepped = eqx.filter_jit(_step_through)
 
 
 def _label(cell: AbstractCell) -> str:

@@ -129,17 +129,44 @@ def test_a_batch_over_two_devices(batch):
     assert_close(loss, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("loop", [snn.BPTT(), snn.CheckpointedBPTT(4), snn.TruncatedBPTT(5)], ids=repr)
-def test_unroll_inside_shard_map(loop):
-    """Initial states are built from the data: a constant would not vary over the devices."""
+def network():
     k1, k2 = jr.split(jr.key(0))
-    model = snn.Sequential(
+    return snn.Sequential(
         eqx.nn.Linear(6, 8, key=k1),
         snn.Recurrent(snn.ALIF(tau=3.0), eqx.nn.Linear(8, 8, key=k2)),
         snn.Delay(2),
         snn.Residual(snn.CubaLIF()),
         snn.LI(),
     )
+
+
+@pytest.mark.parametrize("steps", [12, 200], ids=["in one", "in tiles"])
+@pytest.mark.parametrize("axis", [0, 2], ids=["examples", "neurons"])
+def test_a_mesh_with_explicit_axes(steps, axis):
+    """There, types say how arrays lie on devices, and every operation must keep account of it."""
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(jax.sharding.AxisType.Explicit,))
+    model, xs = eqx.filter(network(), eqx.is_array), jr.normal(jr.key(1), (4, steps, 6))
+    static = eqx.filter(network(), eqx.is_array, inverse=True)
+
+    @jax.jit
+    def gradient(model, xs):
+        def loss(model, xs):
+            return jnp.sum(jax.vmap(lambda x: snn.unroll(eqx.combine(model, static), x)[1])(xs) ** 2)
+
+        return jax.value_and_grad(loss, (0, 1))(model, xs)
+
+    alone = gradient(model, xs)
+    with jax.set_mesh(mesh):
+        lying = jax.device_put(xs, NamedSharding(mesh, PartitionSpec(*[None] * axis, "d")))
+        found = gradient(jax.device_put(model, NamedSharding(mesh, PartitionSpec())), lying)
+    assert found[1][1].sharding.spec[axis] == "d"
+    assert_close(jax.device_get(found), jax.device_get(alone), rtol=1e-10)
+
+
+@pytest.mark.parametrize("loop", [snn.BPTT(), snn.CheckpointedBPTT(4), snn.TruncatedBPTT(5)], ids=repr)
+def test_unroll_inside_shard_map(loop):
+    """Initial states are built from the data: a constant would not vary over the devices."""
+    model = network()
     xs = jr.normal(jr.key(1), (12, 4, 6))
     mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
     spec = PartitionSpec(None, "batch")

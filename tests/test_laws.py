@@ -285,6 +285,20 @@ def test_second_call_does_not_retrace(name):
     loss(other, xs + 0.1, None if key_for(name) is None else jr.key(6))
 
 
+@pytest.mark.parametrize("steps", [20, 200], ids=["in one", "in tiles"])
+def test_layers_that_are_alike_are_traced_once(steps):
+    calls = []
+
+    class Counting(snn.LIF):
+        def __call__(self, state, x, *, key=None):
+            calls.append(1)
+            return super().__call__(state, x, key=key)
+
+    model = snn.Sequential(*(Counting(tau=jnp.array(5.0 + i)) for i in range(6)))
+    jax.jit(jax.grad(lambda xs: snn.unroll(model, xs)[1].sum())).lower(jnp.ones((steps, 3)))
+    assert len(calls) == 2  # once for the shape of the output, once for the loop
+
+
 @cells
 @double
 def test_states_of_any_shape(name, precision):

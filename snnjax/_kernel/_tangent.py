@@ -156,7 +156,7 @@ class Tangent:
             return out[: len(d_state)], out[len(d_state) :]
 
         linear = _primitive.Linear(
-            [False] * known + [True] * len(d_constants), [True] * len(d_xs) + [False] * len(arrays)
+            (False,) * known + (True,) * len(d_constants), (True,) * len(d_xs) + (False,) * len(arrays)
         )
         every = [*self._consts, *constants, *d_constants]
         return _primitive.run(body, every, d_state, [*d_xs, *arrays], steps=self._steps, lead=self._lead, linear=linear)

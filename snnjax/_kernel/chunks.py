@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from .._primitive import varies
+from .._primitive import placed
 from .._types import Trajectory
 from ._differentiable import differentiable
 from ._tangent import Flat
@@ -19,7 +19,7 @@ def scan_chunks(run: Callable, state: Any, chunks: Trajectory, again: bool = Fal
     and run each again in the backward pass.
     """
     body = jax.checkpoint(run, prevent_cse=False) if again else run
-    if varies(state, chunks):
+    if placed(state, chunks):
         return jax.lax.scan(body, state, chunks)
     loop = Loop(run, state, jax.tree.map(lambda a: a[0], chunks))
     if loop.is_opaque:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from .._primitive import fold, unfold, varies
+from .._primitive import fold, placed, unfold
 from .._types import Trajectory
 from ._base import AbstractKernel, Step
 from ._cut import is_dear
@@ -42,7 +42,7 @@ class Recompute(AbstractKernel):
     residuals: AbstractResiduals = ExactResiduals()
 
     def __call__(self, step: Step, state: Any, xs: Trajectory, *, owned: bool = False) -> tuple[Any, Trajectory]:
-        if varies(state, xs):
+        if placed(state, xs):
             return jax.lax.scan(step, state, xs)
         loop = Loop(step, state, jax.tree.map(lambda a: a[0], xs))
         if loop.is_opaque:

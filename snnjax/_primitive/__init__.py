@@ -6,5 +6,5 @@ from .fold import unfold as unfold
 from .gather import gather as gather
 from .loop import Linear as Linear
 from .loop import run as run
+from .placed import placed as placed
 from .rows import rows as rows
-from .varying import varies as varies

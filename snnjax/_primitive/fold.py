@@ -13,22 +13,28 @@ import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
 
+from .placed import placed
+
 _reshape = jex.Primitive("snnjax_reshape_leading")
 
 
 def fold(a: Array, count: int, size: int) -> Array:
     """(count * size, ...) as (count, size, ...)."""
-    return _reshape.bind(a, old=(count * size,), new=(count, size))
+    return _reshaped(a, old=(count * size,), new=(count, size))
 
 
 def unfold(a: Array) -> Array:
     """(count, size, ...) as (count * size, ...)."""
-    return _reshape.bind(a, old=a.shape[:2], new=(a.shape[0] * a.shape[1],))
+    return _reshaped(a, old=a.shape[:2], new=(a.shape[0] * a.shape[1],))
 
 
 def as_one_step(a: Array) -> Array:
     """(...) as (1, ...)."""
-    return _reshape.bind(a, old=(), new=(1,))
+    return _reshaped(a, old=(), new=(1,))
+
+
+def _reshaped(a: Array, *, old: tuple, new: tuple) -> Array:
+    return (_lowered if placed(a) else _reshape.bind)(a, old=old, new=new)
 
 
 def _lowered(a: Array, *, old: tuple, new: tuple) -> Array:

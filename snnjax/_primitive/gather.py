@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float, Int
 
-from .varying import varies
+from .placed import placed
 
 _gather = jex.Primitive("snnjax_gather")
 _scatter = jex.Primitive("snnjax_scatter")
@@ -16,7 +16,7 @@ _scatter = jex.Primitive("snnjax_scatter")
 
 def gather(indices: Int[Array, "... k"], table: Float[Array, "n m"]) -> Float[Array, "... m"]:
     """The sum of `table[i]` over the k indices; those outside of the table count as nothing."""
-    if varies(indices, table):
+    if placed(indices, table):
         return _gathered(indices, table)
     return _gather.bind(indices, table)
 

@@ -8,8 +8,8 @@ inputs is transposed by keeping all that its steps multiply with; here the trans
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
@@ -23,11 +23,11 @@ _while.multiple_results = True
 Body = Callable[[list, list, list], tuple[list, list]]
 
 
-class Linear:
+class Linear(NamedTuple):
     """Which constants and which x a loop is linear in; it is then linear in all of the carry."""
 
-    def __init__(self, constants: Sequence[bool], xs: Sequence[bool]):
-        self.constants, self.xs = tuple(constants), tuple(xs)
+    constants: tuple[bool, ...]
+    xs: tuple[bool, ...]
 
     def flags(self, carry: int) -> list[bool]:
         return [*self.constants, *[True] * carry, *self.xs]
@@ -66,7 +66,7 @@ def run(
         steps=steps,
         lead=lead,
         reverse=reverse,
-        linear=linear and Linear([False] * captured + list(linear.constants), linear.xs),
+        linear=linear and Linear((False,) * captured + linear.constants, linear.xs),
         overwrite=overwrite,
     )
     return out[: len(carry)], out[len(carry) :]
@@ -164,13 +164,23 @@ def _batched(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[l
             a, d = jnp.broadcast_to(a, (size, *a.shape)), 0
         moved.append(a if d is None else jnp.moveaxis(a, d, axis + 1 if i >= constants + carry else axis))
         axes.append(None if d is None else axis)
-    one = [
-        jax.ShapeDtypeStruct(a.shape[1:] if i >= constants + carry else a.shape, a.dtype) for i, a in enumerate(moved)
-    ]
     out_axes = [min(lead, aval.ndim) if i >= carry else 0 for i, aval in enumerate(jaxpr.out_avals)]
-    step = jax.vmap(jex.jaxpr_as_fun(jaxpr), in_axes=axes, out_axes=out_axes, axis_size=size)
-    outs = _while.bind(*moved, **{**params, "jaxpr": jax.make_jaxpr(step)(*one)})
+    outs = _while.bind(*moved, **{**params, "jaxpr": _mapped(jaxpr, tuple(axes), tuple(out_axes), size)})
     return outs, [axis + 1 if i >= carry else axis for i, axis in enumerate(out_axes)]
+
+
+# Loops with equal steps share what is made of the step, which JAX then also lowers once.
+@lru_cache
+def _mapped(jaxpr: Any, axes: tuple, out_axes: tuple, size: int) -> Any:
+    """A step for many examples."""
+
+    def shape(aval: Any, axis: int | None) -> tuple:
+        return aval.shape if axis is None else (*aval.shape[:axis], size, *aval.shape[axis:])
+
+    step = jax.vmap(jex.jaxpr_as_fun(jaxpr), in_axes=axes, out_axes=list(out_axes), axis_size=size)
+    return jax.make_jaxpr(step)(
+        *(jax.ShapeDtypeStruct(shape(aval, axis), aval.dtype) for aval, axis in zip(jaxpr.in_avals, axes, strict=True))
+    )
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tuple[list, list]:
@@ -193,45 +203,77 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> tupl
 
 def _transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list:
     """Backwards through the steps, each of which is transposed where it stands."""
-    jaxpr, carry, linear = params["jaxpr"], params["carry"], params["linear"]
-    step = jex.jaxpr_as_fun(jaxpr)
-    avals = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in jaxpr.in_avals]
-    constants, _, xs = (list(range(len(args))[part]) for part in _slices(params["constants"], carry))
-    flags = linear.flags(carry)
+    carry, counts = params["carry"], (params["constants"], params["carry"])
     # A linear argument that is known here is zero.
-    asked = [ad.is_undefined_primal(a) for a in args]
-    sums, ct_xs = [i for i in constants if asked[i]], [i for i in xs if asked[i]]
-    known = [i for i in constants if not flags[i]], [i for i in xs if not flags[i]]
-    heard = [i for i, ct in enumerate(cts) if i >= carry and type(ct) is not ad.Zero]
-    unknown = [*sums, *range(params["constants"], params["constants"] + carry), *ct_xs]
-
-    def back(values: list, state: list, x: list) -> tuple[list, list]:
-        ct_carry, so_far = state[:carry], state[carry:]
-        ct_ys = dict(zip(heard, x[: len(heard)], strict=True))
-        given = dict(zip([*known[0], *known[1]], [*values, *x[len(heard) :]], strict=True))
-
-        def of(*moving: Any) -> list:
-            every = given | dict(zip(unknown, moving, strict=True))
-            return step(*(every[i] if i in every else jnp.zeros(a.shape, a.dtype) for i, a in enumerate(avals)))
-
-        ct_outs = [*ct_carry, *(ct_ys.get(i + carry, _zeros(a)) for i, a in enumerate(jaxpr.out_avals[carry:]))]
-        found = jax.linear_transpose(of, *(avals[i] for i in unknown))(ct_outs)
-        added = [s + f for s, f in zip(so_far, found, strict=False)]
-        return [*found[len(sums) : len(sums) + carry], *added], list(found[len(sums) + carry :])
-
-    final, ct_x = run(
-        back,
-        [args[i] for i in known[0]],
-        [*(ad.instantiate_zeros(ct) for ct in cts[:carry]), *(_zeros(avals[i]) for i in sums)],
-        [*(cts[i] for i in heard), *(args[i] for i in known[1])],
+    asked = tuple(ad.is_undefined_primal(a) for a in args)
+    heard = tuple(type(ct) is not ad.Zero for ct in cts[carry:])
+    linear, back = _reversed(params["jaxpr"], *counts, params["linear"], asked, heard)
+    constants, _, xs = _split(args, *counts)
+    asked_constants, _, asked_xs = _split(asked, *counts)
+    sums = [_zeros(a.aval) for a, is_asked in zip(constants, asked_constants, strict=True) if is_asked]
+    known = [a for a, f in zip(constants, params["linear"].constants, strict=True) if not f]
+    outs = _while.bind(
+        *known,
+        *(ad.instantiate_zeros(ct) for ct in cts[:carry]),
+        *sums,
+        *(ct for ct, h in zip(cts[carry:], heard, strict=True) if h),
+        *(a for a, f in zip(xs, params["linear"].xs, strict=True) if not f),
+        jaxpr=back,
+        constants=len(known),
+        carry=carry + len(sums),
         steps=params["steps"],
         lead=params["lead"],
         reverse=not params["reverse"],
-        linear=Linear([False] * len(known[0]), [True] * len(heard) + [False] * len(known[1])),
-        overwrite=len(heard),
+        linear=linear,
+        overwrite=sum(heard),
     )
-    found = dict(zip(unknown, [*final[carry:], *final[:carry], *ct_x], strict=True))
-    return [found[i] if a else None for i, a in enumerate(asked)]
+    ct_carry, ct_sums, ct_xs = (
+        iter(a) for a in (outs[:carry], outs[carry : carry + len(sums)], outs[carry + len(sums) :])
+    )
+    return [
+        *(next(ct_sums) if a else None for a in asked_constants),
+        *(ct if a else None for ct, a in zip(ct_carry, asked[len(constants) :], strict=False)),
+        *(next(ct_xs) if a else None for a in asked_xs),
+    ]
+
+
+@lru_cache
+def _reversed(
+    jaxpr: Any, constants: int, carry: int, linear: Linear, asked: tuple[bool, ...], heard: tuple[bool, ...]
+) -> tuple[Linear, Any]:
+    """A step transposed: from (known constants, cotangents of the carry, sums, cotangents put out, known xs)."""
+    step = jex.jaxpr_as_fun(jaxpr)
+    avals = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in jaxpr.in_avals]
+    at_constants, at_carry, at_xs = _split(range(len(avals)), constants, carry)
+    sums, ct_xs = ([i for i in part if asked[i]] for part in (at_constants, at_xs))
+    flags = linear.flags(carry)
+    known_constants, known_xs = ([i for i in part if not flags[i]] for part in (at_constants, at_xs))
+    outs = [i for i, h in enumerate(heard) if h]
+    unknown = [*sums, *at_carry, *ct_xs]
+
+    def back(*args: Any) -> list:
+        values, state, x = _split(args, len(known_constants), carry + len(sums))
+        ct_carry, so_far = state[:carry], state[carry:]
+        ct_ys = dict(zip(outs, x[: len(outs)], strict=True))
+        given = dict(zip([*known_constants, *known_xs], [*values, *x[len(outs) :]], strict=True))
+
+        def of(*moving: Any) -> list:
+            every = given | dict(zip(unknown, moving, strict=True))
+            return step(*(every[i] if i in every else _zeros(a) for i, a in enumerate(avals)))
+
+        ct_outs = [*ct_carry, *(ct_ys.get(i, _zeros(a)) for i, a in enumerate(jaxpr.out_avals[carry:]))]
+        found = jax.linear_transpose(of, *(avals[i] for i in unknown))(ct_outs)
+        added = [s + f for s, f in zip(so_far, found, strict=False)]
+        return [*found[len(sums) : len(sums) + carry], *added, *found[len(sums) + carry :]]
+
+    given = [
+        *(avals[i] for i in [*known_constants, *at_carry, *sums]),
+        *(jaxpr.out_avals[carry + i] for i in outs),
+        *(avals[i] for i in known_xs),
+    ]
+    closed = jax.make_jaxpr(back)(*(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in given))
+    assert not closed.consts
+    return Linear((False,) * len(known_constants), (True,) * len(outs) + (False,) * len(known_xs)), closed
 
 
 def _zeros(aval: Any) -> jax.Array:

@@ -15,7 +15,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
 from .order import after
-from .varying import varies
+from .placed import placed
 
 _rows = jex.Primitive("snnjax_rows")
 _outer = jex.Primitive("snnjax_outer")
@@ -24,7 +24,7 @@ _tangent = jex.Primitive("snnjax_rows_tangent")
 
 def rows(xs: Float[Array, "... n"], matrix: Float[Array, "a b"], over: int) -> Float[Array, "... m"]:
     """Every row of `xs` times the matrix, summed over the matrix' axis `over`; all of one dtype."""
-    if varies(xs, matrix):
+    if placed(xs, matrix):
         return _rows_product(xs, matrix, over=over)
     return _rows.bind(xs, matrix, over=over)
 
