@@ -14,7 +14,7 @@ from jaxtyping import PyTree
 
 from ._cell import AbstractCell, AbstractSequenceCell, Stateless, as_cell
 from ._kernel import AbstractKernel, Recompute
-from ._kernel._trace import Loop, variables
+from ._kernel._trace import Loop, traced, variables
 from ._kernel._weights import products
 from ._loop import BPTT, AbstractLoop, CheckpointedBPTT
 from ._loop._memory import backward_bytes, temporary_bytes
@@ -201,7 +201,7 @@ def _kept(function: Callable, *args: PyTree) -> int:
         moving, still = eqx.partition((consts, leaves), eqx.is_inexact_array)
         return jax.vjp(lambda moving: flat(*eqx.combine(moving, still)), moving)[1]
 
-    jaxpr = jax.make_jaxpr(residuals)(consts, leaves).jaxpr
+    jaxpr = traced(residuals, consts, leaves).jaxpr
     constant = {*jaxpr.constvars, *jaxpr.invars[: len(consts)]}
     for eqn in jaxpr.eqns:
         if constant.issuperset(variables(eqn.invars)):

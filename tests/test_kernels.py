@@ -9,6 +9,7 @@ import pytest
 
 import snnjax as snn
 from snnjax._kernel._cut import smallest_cut
+from snnjax._kernel._trace import traced
 from snnjax._primitive import Linear, fold, rows, run, unfold
 
 from .helpers import N, all_containers, assert_close, drive, make, step_by_step
@@ -141,7 +142,7 @@ def test_no_product_of_weights_in_a_backward_loop():
     """The weights of a feedback get their gradient from a product over all steps, and the first state's."""
     model = snn.Recurrent(snn.LIF(tau=3.0), eqx.nn.Linear(5, 5, key=jr.key(0)))
     params, loss = loss_of(model, snn.Recompute())
-    jaxpr = jax.make_jaxpr(jax.grad(loss))(params, jnp.ones((T, BATCH, 5)))
+    jaxpr = traced(jax.grad(loss), params, jnp.ones((T, BATCH, 5))).jaxpr
     assert [e.primitive.name for e in jaxpr.eqns].count("snnjax_outer") == str(jaxpr).count("snnjax_outer") == 2
     loops = [e for e in jaxpr.eqns if e.primitive.name == "snnjax_loop"]
     assert not any(a.shape == (5, 5) for e in loops for v in e.outvars for a in [v.aval])
@@ -309,7 +310,7 @@ def test_a_loop_is_a_scan(reverse):
         return [c], [3 * c - x]
 
     def by_loop(w, c, xs):
-        final, ys = run(body, [w], [c], [xs], steps=6, reverse=reverse, linear=Linear([False], [True]))
+        final, ys = run(body, [w], [c], [xs], steps=6, reverse=reverse, linear=Linear((False,), (True,)))
         return final[0], ys[0]
 
     def by_scan(w, c, xs):

@@ -171,7 +171,7 @@ def _batched(args: Sequence[Any], dims: Sequence[Any], **params: Any) -> tuple[l
 
 # Loops with equal steps share what is made of the step, which JAX then also lowers once.
 @lru_cache
-def _mapped(jaxpr: Any, axes: tuple, out_axes: tuple, size: int) -> Any:
+def _mapped(jaxpr: Any, axes: tuple, out_axes: tuple, size: Any) -> Any:
     """A step for many examples."""
 
     def shape(aval: Any, axis: int | None) -> tuple:
