@@ -20,6 +20,7 @@ To install all of them into one environment:
 import argparse
 import importlib
 import json
+import math
 import os
 import random
 import resource
@@ -213,7 +214,7 @@ def table(report: dict[str, Any]) -> str:
         cells = [name]
         for one in PASSES:
             cells += [f"{r[one]['ms']:.1f}", f"{r[one]['ratio_to_best_other']:.2f}"]
-        cells += [f"{r['memory_mib']:.0f}", f"{r['rate']:.3f}"]
+        cells += [f"{r['memory_mib']:.0f}", "" if math.isnan(r["rate"]) else f"{r['rate']:.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"left out: {name}: {why}" for name, why in report["left_out"].items()]
     return "\n".join(lines)

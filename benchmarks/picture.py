@@ -26,7 +26,7 @@ SECTIONS = (
         "Beside other libraries",
         "Ratio: to the best other library in the same pass, that with the lowest median (`bare scan` is JAX written by "
         "hand, and no library). The backward pass of `shd` is an Adam step. Memory: what the process grew by. Rate: "
-        "spikes per neuron and step.",
+        "spikes per neuron and step, where spikes are what the network puts out.",
     ),
     (
         "neurons",

@@ -9,7 +9,7 @@ import pytest
 
 import snnjax as snn
 from snnjax._kernel._cut import smallest_cut
-from snnjax._kernel._trace import traced
+from snnjax._kernel._trace import leading_to, traced
 from snnjax._primitive import Linear, fold, rows, run, unfold
 
 from .helpers import N, all_containers, assert_close, drive, make, step_by_step
@@ -136,6 +136,16 @@ def test_weights_with_several_uses():
             params, loss = loss_of(cell(0.3 * jr.normal(jr.key(1), (N, N))), kernel)
             found.append(jax.jit(jax.grad(loss, (0, 1)))(params, xs))
         assert_close(*found, rtol=1e-10)
+
+
+def test_no_sum_over_neurons_in_a_backward_loop():
+    """What a number shared by all neurons and examples gets from each is added up after the loop."""
+    params, loss = loss_of(snn.LIF(tau=jnp.array(3.0), threshold=jnp.array(0.5)), snn.Recompute())
+    jaxpr = traced(jax.grad(loss), params, jnp.ones((T, BATCH, 5))).jaxpr
+    (back,) = (e for e in jaxpr.eqns if e.primitive.name == "snnjax_loop" and e.params["reverse"])
+    step = back.params["jaxpr"].jaxpr
+    assert "reduce_sum" not in str(leading_to(step.outvars, step.eqns)[0])
+    assert [v.aval.shape for v in back.outvars].count((BATCH, 5)) == 3  # the state, and two numbers
 
 
 def test_no_product_of_weights_in_a_backward_loop():

@@ -24,7 +24,7 @@ class Recompute(AbstractKernel):
     computed once, outside of the loop. Weights that are used in every step get their gradient as one product over all
     steps, after the reverse loop. Steps with effects (such as callbacks), with a loop or branch of their own, or with a
     `jax.custom_vjp`, or inside of a `jax.shard_map`, are run as by `Autodiff`. A cell alone with many inputs
-    (32 MiB), whose steps are cheap, keeps on a CPU only the state before every twentieth step or so: its inputs are
+    (32 MiB), whose steps are cheap, keeps on a CPU only the state before every tenth step or so: its inputs are
     there anyhow, and to compute so few steps again takes less time than to store what they put out.
 
     **Arguments:**
@@ -78,4 +78,4 @@ def _segment(loop: Loop, xs: Trajectory) -> int | None:
     large = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(xs)) >= _LARGE
     if jax.default_backend() != "cpu" or not large or any(is_dear(eqn) for eqn in loop.body):
         return None
-    return next((size for size in (20, *range(21, 41), *range(19, 7, -1)) if total % size == 0 and total > size), None)
+    return next((size for size in (10, *range(11, 21), *range(9, 4, -1)) if total % size == 0 and total > size), None)

@@ -9,28 +9,20 @@ inputs is transposed by keeping all that its steps multiply with; here the trans
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 from jax.interpreters import ad, batching, mlir
 
+from ._reverse import Linear, split, transposed
+
 _while = jex.Primitive("snnjax_loop")
 _while.multiple_results = True
 
 # A step of a loop: (constants, carry, x) to (carry, y), all of them lists.
 Body = Callable[[list, list, list], tuple[list, list]]
-
-
-class Linear(NamedTuple):
-    """Which constants and which x a loop is linear in; it is then linear in all of the carry."""
-
-    constants: tuple[bool, ...]
-    xs: tuple[bool, ...]
-
-    def flags(self, carry: int) -> list[bool]:
-        return [*self.constants, *[True] * carry, *self.xs]
 
 
 def run(
@@ -53,7 +45,7 @@ def run(
     """
     one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in xs]
     counts = len(constants), len(carry)
-    closed = jax.make_jaxpr(lambda *args: _flatten(body(*_split(args, *counts))))(*constants, *carry, *one)
+    closed = jax.make_jaxpr(lambda *args: _flatten(body(*split(args, *counts))))(*constants, *carry, *one)
     jaxpr, captured = closed.jaxpr, len(closed.consts)
     out = _while.bind(
         *closed.consts,
@@ -72,22 +64,13 @@ def run(
     return out[: len(carry)], out[len(carry) :]
 
 
-def _split(args: Sequence[Any], constants: int, carry: int) -> tuple[list, list, list]:
-    first, second, third = (list(args[part]) for part in _slices(constants, carry))
-    return first, second, third
-
-
-def _slices(constants: int, carry: int) -> tuple[slice, slice, slice]:
-    return slice(constants), slice(constants, constants + carry), slice(constants + carry, None)
-
-
 def _flatten(pair: tuple[list, list]) -> list:
     return [*pair[0], *pair[1]]
 
 
 def _reference(*args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, **_: Any) -> list:
     """The loop as a `lax.scan`."""
-    consts, state, xs = _split(args, constants, carry)
+    consts, state, xs = split(args, constants, carry)
     step = jex.jaxpr_as_fun(jaxpr)
 
     def body(state: list, x: list) -> tuple[list, list]:
@@ -102,7 +85,7 @@ def _tight(
     *args: Any, jaxpr: Any, constants: int, carry: int, steps: int, reverse: bool, overwrite: int, **_: Any
 ) -> list:
     """The loop with outputs that begin as an x of their shape, or as copies of a number of an input."""
-    consts, state, xs = _split(args, constants, carry)
+    consts, state, xs = split(args, constants, carry)
     step = jex.jaxpr_as_fun(jaxpr)
     # The first of the xs, because in the reverse pass it is the one that exists last.
     seeds = [a for a in (*xs, *state, *consts) if jnp.issubdtype(a.dtype, jnp.number) and a.size]
@@ -207,77 +190,32 @@ def _transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list:
     # A linear argument that is known here is zero.
     asked = tuple(ad.is_undefined_primal(a) for a in args)
     heard = tuple(type(ct) is not ad.Zero for ct in cts[carry:])
-    linear, back = _reversed(params["jaxpr"], *counts, params["linear"], asked, heard)
-    constants, _, xs = _split(args, *counts)
-    asked_constants, _, asked_xs = _split(asked, *counts)
-    sums = [_zeros(a.aval) for a, is_asked in zip(constants, asked_constants, strict=True) if is_asked]
+    back = transposed(params["jaxpr"], *counts, params["linear"], asked, heard)
+    constants, _, xs = split(args, *counts)
+    asked_constants, _, asked_xs = split(asked, *counts)
     known = [a for a, f in zip(constants, params["linear"].constants, strict=True) if not f]
     outs = _while.bind(
         *known,
         *(ad.instantiate_zeros(ct) for ct in cts[:carry]),
-        *sums,
+        *(jnp.zeros(total.shape, total.dtype) for total in back.totals),
         *(ct for ct, h in zip(cts[carry:], heard, strict=True) if h),
         *(a for a, f in zip(xs, params["linear"].xs, strict=True) if not f),
-        jaxpr=back,
+        jaxpr=back.step,
         constants=len(known),
-        carry=carry + len(sums),
+        carry=carry + len(back.totals),
         steps=params["steps"],
         lead=params["lead"],
         reverse=not params["reverse"],
-        linear=linear,
+        linear=back.linear,
         overwrite=sum(heard),
     )
-    ct_carry, ct_sums, ct_xs = (
-        iter(a) for a in (outs[:carry], outs[carry : carry + len(sums)], outs[carry + len(sums) :])
-    )
+    ct_carry, totals, ct_xs = split(outs, carry, len(back.totals))
+    ct_constants = (total.finish(a) for total, a in zip(back.totals, totals, strict=True))
     return [
-        *(next(ct_sums) if a else None for a in asked_constants),
+        *(next(ct_constants) if a else None for a in asked_constants),
         *(ct if a else None for ct, a in zip(ct_carry, asked[len(constants) :], strict=False)),
-        *(next(ct_xs) if a else None for a in asked_xs),
+        *(ct_xs.pop(0) if a else None for a in asked_xs),
     ]
-
-
-@lru_cache
-def _reversed(
-    jaxpr: Any, constants: int, carry: int, linear: Linear, asked: tuple[bool, ...], heard: tuple[bool, ...]
-) -> tuple[Linear, Any]:
-    """A step transposed: from (known constants, cotangents of the carry, sums, cotangents put out, known xs)."""
-    step = jex.jaxpr_as_fun(jaxpr)
-    avals = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in jaxpr.in_avals]
-    at_constants, at_carry, at_xs = _split(range(len(avals)), constants, carry)
-    sums, ct_xs = ([i for i in part if asked[i]] for part in (at_constants, at_xs))
-    flags = linear.flags(carry)
-    known_constants, known_xs = ([i for i in part if not flags[i]] for part in (at_constants, at_xs))
-    outs = [i for i, h in enumerate(heard) if h]
-    unknown = [*sums, *at_carry, *ct_xs]
-
-    def back(*args: Any) -> list:
-        values, state, x = _split(args, len(known_constants), carry + len(sums))
-        ct_carry, so_far = state[:carry], state[carry:]
-        ct_ys = dict(zip(outs, x[: len(outs)], strict=True))
-        given = dict(zip([*known_constants, *known_xs], [*values, *x[len(outs) :]], strict=True))
-
-        def of(*moving: Any) -> list:
-            every = given | dict(zip(unknown, moving, strict=True))
-            return step(*(every[i] if i in every else _zeros(a) for i, a in enumerate(avals)))
-
-        ct_outs = [*ct_carry, *(ct_ys.get(i, _zeros(a)) for i, a in enumerate(jaxpr.out_avals[carry:]))]
-        found = jax.linear_transpose(of, *(avals[i] for i in unknown))(ct_outs)
-        added = [s + f for s, f in zip(so_far, found, strict=False)]
-        return [*found[len(sums) : len(sums) + carry], *added, *found[len(sums) + carry :]]
-
-    given = [
-        *(avals[i] for i in [*known_constants, *at_carry, *sums]),
-        *(jaxpr.out_avals[carry + i] for i in outs),
-        *(avals[i] for i in known_xs),
-    ]
-    closed = jax.make_jaxpr(back)(*(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in given))
-    assert not closed.consts
-    return Linear((False,) * len(known_constants), (True,) * len(outs) + (False,) * len(known_xs)), closed
-
-
-def _zeros(aval: Any) -> jax.Array:
-    return jnp.zeros(aval.shape, aval.dtype)
 
 
 _while.def_abstract_eval(_abstract)
