@@ -1,12 +1,13 @@
 """Sequences of any length in memory that does not grow with them.
 
-    python benchmarks/long_sequence.py [--steps 10000 100000] [--chunk 500] [--batch 8]
+    python benchmarks/long_sequence.py [--steps 10000 100000 300000] [--chunk 500] [--batch 8]
 
 A network 70-128-128-20 with a leaky readout hears a stream whose inputs are made chunk by chunk, and so are never all
 in memory. `stream` is `snn.Stream`, one example; `train` is a batch that is trained by truncated backpropagation: an
 Adam step per chunk, with the state of the network passed on. Each runs in a process of its own, for each number of
 steps. What is reported is the peak of the process's resident memory beyond that after the third chunk, the temporary
-memory of the program of one chunk by the compiler's account, and the time per step.
+memory of the program of one chunk by the compiler's account, and the time per step; for three lengths, because what an
+allocator holds grows for a while, and then stays.
 """
 
 import argparse
@@ -109,7 +110,7 @@ def run(part: str, steps: int, size: int, batch: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="memory of long sequences")
-    parser.add_argument("--steps", nargs="+", type=int, default=[10_000, 100_000])
+    parser.add_argument("--steps", nargs="+", type=int, default=[10_000, 100_000, 300_000])
     parser.add_argument("--chunk", type=int, default=500, help="steps per chunk")
     parser.add_argument("--batch", type=int, default=8, help="sequences that are trained at once")
     parser.add_argument("--part", nargs="+", default=["stream", "train"], choices=["stream", "train"])

@@ -22,10 +22,11 @@ class Recompute(AbstractKernel):
 
     For most neurons that is one array per step. What is the same in every step (a decay from a time constant) is
     computed once, outside of the loop. Weights that are used in every step get their gradient as one product over all
-    steps, after the reverse loop. Steps with effects (such as callbacks), with a loop or branch of their own, or with a
-    `jax.custom_vjp`, or inside of a `jax.shard_map`, are run as by `Autodiff`. A cell alone with many inputs
-    (32 MiB), whose steps are cheap, keeps on a CPU only the state before every tenth step or so: its inputs are
-    there anyhow, and to compute so few steps again takes less time than to store what they put out.
+    steps, after the reverse loop; numbers that all neurons share get theirs summed up there. Steps with effects (such
+    as callbacks), with a loop or branch of their own, or with a `jax.custom_vjp`, or inside of a `jax.shard_map` or on
+    a mesh with explicit axes, are run as by `Autodiff`. A cell alone with many inputs (32 MiB), whose steps are cheap,
+    keeps on a CPU only the state before every tenth step or so: its inputs are there anyhow, and to compute so few
+    steps again takes less time than to store what they put out.
 
     **Arguments:**
 
