@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from ._cell import AbstractCell, AbstractSequenceCell, RunPart, Stateless, step_output
+from ._container import Edge
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
 from ._surrogate import AbstractSpike
@@ -131,7 +132,10 @@ def probe(model: PyTree) -> PyTree:
         kind = type_name(node)
         return Probe(node, name=f"{place} ({kind})" if place else kind)
 
-    return jax.tree_util.tree_map_with_path(wrap, model, is_leaf=_is_neuron)
+    def is_whole(node: Any) -> bool:
+        return isinstance(node, Edge) or _is_neuron(node)  # the delay of an edge is no neuron
+
+    return jax.tree_util.tree_map_with_path(wrap, model, is_leaf=is_whole)
 
 
 def observations(state: Any, out: Out = None) -> dict[str, Probed]:

@@ -13,6 +13,7 @@ import jax.random as jr
 from jaxtyping import PyTree
 
 from ._cell import AbstractCell, AbstractSequenceCell, Stateless, as_cell
+from ._container import Graph
 from ._kernel import AbstractKernel, Recompute
 from ._kernel._trace import Loop, traced, variables
 from ._kernel._weights import products
@@ -159,7 +160,9 @@ def _held(cell: AbstractCell) -> list[str]:
     """The cells and layers that a cell holds and steps itself."""
 
     def is_layer(node: Any) -> bool:
-        return node is not cell and (isinstance(node, AbstractCell) or type(node).__module__.startswith("equinox.nn"))
+        if node is cell or isinstance(node, Graph):  # the nodes of a graph, which may be only those of a circle
+            return False
+        return isinstance(node, AbstractCell) or type(node).__module__.startswith("equinox.nn")
 
     found = jax.tree_util.tree_leaves_with_path(cell, is_leaf=is_layer)
     return [f"{jax.tree_util.keystr(path)[1:]} ({type_name(node)})" for path, node in found if is_layer(node)]

@@ -56,6 +56,7 @@ all_cells: dict[str, Callable[[], snn.AbstractCell]] = {
     "LI": lambda: snn.LI(tau=snn.Positive(5.0)),
     "Delay(0)": lambda: snn.Delay(0),
     "Delay(3)": lambda: snn.Delay(3),
+    "VariableDelay": lambda: snn.VariableDelay(snn.Interval(1.6, 0, 4), longest=4),
     "Probe": lambda: snn.Probe(snn.LIF(tau=jnp.array(5.0), surrogate=snn.Triangle())),
     **registry.collected("cells"),
 }
@@ -91,6 +92,22 @@ all_containers: dict[str, Callable[[], snn.AbstractCell]] = {
     ),
     "Residual": lambda: snn.Residual(snn.Sequential(_linear(0), snn.LIF(tau=3.0))),
     "Residual-shortcut": lambda: snn.Residual(snn.LIF(tau=3.0), snn.Sequential(_linear(1), snn.LI(tau=2.0))),
+    "DelayedLinear": lambda: snn.DelayedLinear(N, N, longest=3, sigma=snn.Fixed(0.8), key=jr.key(3)),
+    "DelayedLinear-mixed": lambda: snn.DelayedLinear(N, N, longest=3, use_bias=False, key=jr.key(4)),
+    "Graph": lambda: snn.Graph(
+        {"in": _linear(0), "exc": snn.LIF(tau=jnp.array(3.0)), "inh": snn.ALIF(), "back": _linear(1), "out": snn.LI()},
+        [
+            ("input", "in"),
+            ("in", "exc"),
+            ("exc", "inh"),
+            ("inh", "back"),
+            snn.Edge("back", "exc", delay=1.5),
+            ("exc", "exc"),
+            snn.Edge("exc", "out", delay=2),
+            ("input", "out"),
+            ("out", "output"),
+        ],
+    ),
     "Parallel-Sum": lambda: snn.Parallel(snn.LIF(tau=3.0), _linear(0), snn.LI()),
     "Parallel-Concatenate": lambda: snn.Sequential(
         snn.Parallel(snn.LIF(tau=3.0), snn.LIF(tau=30.0), combine=snn.Concatenate()),

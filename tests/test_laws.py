@@ -364,7 +364,7 @@ def test_bfloat16_inputs_keep_a_float32_state(name):
     xs = drive(jr.key(0), (3, N), jnp.bfloat16)
     final, ys = snn.unroll(model, xs, key=key_for(name))
     assert ys.dtype == jnp.bfloat16
-    holds_outputs = any(word in name for word in ("Delay", "Probe", "deep", "Recurrent"))
+    holds_outputs = any(word in name for word in ("Delay", "Probe", "deep", "Recurrent", "Graph"))
     if not holds_outputs:  # what a cell puts out and keeps has the dtype of its input
         assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(final))
 

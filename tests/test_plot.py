@@ -21,6 +21,12 @@ _HISTORY = [
     {"epoch": 4, "train_loss": 0.3, "test_loss": np.nan, "test_accuracy": 0.7, "rate": 0.3},
 ]
 
+
+def _graph():
+    edges = [("input", "a"), ("a", "b"), snn.Edge("b", "a", delay=2.5), ("b", "b"), ("a", "output"), ("b", "output")]
+    return snn.Graph({"a": snn.LIF(), "b": snn.LI()}, edges)
+
+
 # Each function once with plain arguments, for the laws that all of them obey.
 _DRAW = {
     "raster": lambda **kw: plot.raster(np.eye(10), **kw),
@@ -28,6 +34,7 @@ _DRAW = {
     "firing_rates": lambda **kw: plot.firing_rates({"a": np.array([0.1, 0.2])}, **kw),
     "curves": lambda **kw: plot.curves(_HISTORY, ["train_loss"], **kw),
     "confusion_matrix": lambda **kw: plot.confusion_matrix(np.eye(3), **kw),
+    "graph": lambda **kw: plot.graph(_graph(), **kw),
     "surrogate": lambda **kw: plot.surrogate(snn.SuperSpike(), **kw),
 }
 
@@ -261,3 +268,13 @@ def test_save_writes_a_png_without_borders_and_closes_the_figure(tmp_path):
     subfigure: Any = parts.subfigures(1, 2)
     plot.save(_DRAW["raster"](ax=subfigure[0].subplots()), str(tmp_path / "part.png"))
     assert plt.get_fignums() == [other.number]
+
+
+def test_graph_shows_every_name_and_every_age():
+    ax = plot.graph(_graph(), title="two")
+    shown = [text for text in _texts(ax.texts) if text]
+    assert shown == ["input", "a", "b", "output", "2.5 steps", "1 step"]
+    arrows = [text for text in ax.texts if text.get_text() == "" and text.arrow_patch is not None]
+    assert len(arrows) == 6
+    columns = {text.get_text(): text.get_position()[0] for text in ax.texts if text.get_text()}
+    assert columns["input"] < columns["a"] < columns["b"] < columns["output"]

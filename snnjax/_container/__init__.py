@@ -1,6 +1,11 @@
-from .parallel import Concatenate as Concatenate
+from .graph import Edge as Edge
+from .graph import Graph as Graph
+from .graph import GraphState as GraphState
+from .joins import Concatenate as Concatenate
+from .joins import Gate as Gate
+from .joins import Product as Product
+from .joins import Sum as Sum
 from .parallel import Parallel as Parallel
-from .parallel import Sum as Sum
 from .recurrent import Recurrent as Recurrent
 from .recurrent import RecurrentState as RecurrentState
 from .residual import Residual as Residual

@@ -1,45 +1,15 @@
 """Several branches fed with the same input."""
 
-import functools
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array
 
 from .._cell import AbstractSequenceCell, RunPart, as_cell
-from .._errors import InputError, inside
+from .._errors import inside
 from .._misc import split_key, split_keys
 from .._types import Key, Keys, Out, Trajectory
-
-
-class Sum(eqx.Module):
-    """Adds the outputs of branches; they must have equal shapes."""
-
-    def __call__(self, outs: Sequence[Array]) -> Array:
-        if len({jnp.shape(out) for out in outs}) > 1:
-            raise InputError(
-                f"Sum was given outputs of shapes {[jnp.shape(out) for out in outs]}; it takes equal "
-                f"shapes. Use `combine=Concatenate()`, or make the branches equally wide."
-            )
-        return functools.reduce(operator.add, outs)
-
-
-class Concatenate(eqx.Module):
-    """Puts the outputs of branches side by side.
-
-    **Arguments:**
-
-    - `axis`: of one step's output, the last by default.
-    """
-
-    axis: int = eqx.field(default=-1, static=True)
-
-    def __call__(self, outs: Sequence[Array]) -> Array:
-        return jnp.concatenate(outs, axis=self.axis)
+from .joins import Sum
 
 
 class Parallel(AbstractSequenceCell[tuple]):
