@@ -44,7 +44,7 @@ class AbstractDelay(AbstractSequenceCell[Array]):
 
     def init_state(self, x: Any, *, key: Key = None) -> Array:
         del key
-        return jnp.zeros_like(x, shape=(self.longest, *x.shape))
+        return jnp.broadcast_to(jnp.zeros_like(x), (self.longest, *x.shape))
 
     def __call__(self, state: Array, x: Array, *, key: Key = None) -> tuple[Array, Array]:
         del key

@@ -107,7 +107,7 @@ class DelayedLinear(AbstractSequenceCell[Array]):
                 f"DelayedLinear was given one step of shape {jnp.shape(x)}; it takes ({self.weight.shape[1]},). Time "
                 f"is axis 0 of the sequence, a batch is `jax.vmap` over `unroll`."
             )
-        return jnp.zeros_like(x, shape=(self.longest, *x.shape), dtype=self.weight.dtype)
+        return jnp.broadcast_to(jnp.zeros_like(x, dtype=self.weight.dtype), (self.longest, *x.shape))
 
     def _out(self, line: Array, steps: int) -> Array:
         """What is put out in so many steps, from the inputs of these steps and of the `longest` before them."""

@@ -109,7 +109,7 @@ def _summed(jaxpr: Any, variable: Any) -> tuple[list, tuple[int, ...]]:
         if eqn is not None and eqn.primitive.name == "add_any":
             todo[:1] = eqn.invars
         elif eqn is not None and eqn.primitive.name == "reduce_sum":
-            terms.append((eqn.invars[0], tuple(eqn.params["axes"])))
+            terms.append((eqn.invars[0], tuple(map(int, eqn.params["axes"]))))
             todo.pop(0)
         else:
             return [variable], ()
