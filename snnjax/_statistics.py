@@ -57,6 +57,12 @@ def _is_index(node: Any) -> bool:
     return isinstance(node, eqx.nn.StateIndex)
 
 
+def held(model: PyTree) -> eqx.nn.State | None:
+    """The statistics inside of a model, or None if it has none."""
+    indices = [node for node in jax.tree.leaves(model, is_leaf=_is_index) if _is_index(node)]
+    return kept(model, indices) if indices else None
+
+
 def updated_by(statistics: eqx.nn.State, final: Any) -> eqx.nn.State:
     """The statistics with what cells have of them in their final states."""
 

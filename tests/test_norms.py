@@ -328,3 +328,36 @@ def test_a_deep_net_trains_with_the_statistics_of_its_batches():
     assert values[-1] < 0.5 * values[0]
     assert training > 0.9
     assert abs(training - inference) < 0.05
+
+
+@pytest.mark.usefixtures("standard_promotion")
+def test_fit_keeps_statistics(tmp_path):
+    """Trained, stopped, resumed; the statistics are part of the model, and those of the last batch are in them."""
+    digits = snn.data.load("digits").train
+    some = jax.tree.map(lambda a: a[:96], digits)
+
+    def build():
+        model, statistics = eqx.nn.make_with_state(
+            lambda key: snn.Sequential(
+                eqx.nn.Linear(64, 16, key=key), snn.nn.ThresholdBatchNorm(16), snn.LIF(), eqx.nn.Linear(16, 10, key=key)
+            )
+        )(jr.key(0))
+        return snn.with_statistics(model, statistics)
+
+    loss = snn.train.Classify(encode=lambda x, key: snn.encode.direct(x, 4), readout=snn.decode.mean_membrane)
+    options = dict(key=jr.key(1), batch_size=32, progress=False, validation=some)
+    whole = snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=4, **options)
+    snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=2, folder=tmp_path, **options)
+    resumed = snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=4, folder=tmp_path, resume=True, **options)
+    assert bool(eqx.tree_equal(resumed.model, whole.model))
+    assert whole.history[-1]["validation_accuracy"] > 0.4  # 12 steps, chance is 0.1
+
+    # One step by hand: the running mean moves towards that of the batch.
+    model, batch = build(), next(snn.data.batches(some, 32))
+    optimiser = optax.sgd(0.0)
+    opt_state = optimiser.init(eqx.filter(model, snn.trainable(model)))
+    after, _, metrics = snn.train.make_step(optimiser, loss)(model, opt_state, batch, jr.key(0))
+    currents = jax.vmap(model[0])(batch.example.x)
+    assert_close(after[1].running.init[0], 0.1 * currents.mean(0), rtol=1e-5)
+    assert "statistics" not in metrics
+    assert snn.memory(model, jnp.ones((4, 64)), batch=8)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from .. import decode
 from .._loop import BPTT, AbstractLoop
 from .._probe import observations, probe
+from .._statistics import held, updated_by
 from .._unroll import unroll
 from ..losses import cross_entropy
 from ..metrics import firing_rate, is_correct
@@ -23,7 +24,8 @@ class Classify(eqx.Module):
     """The loss of a classifier: unroll, read out one score per class, cross-entropy.
 
     Called as `value, metrics = loss(model, example, key)`. The metrics are `accuracy` and, under `rates`, the
-    mean firing rate of every spiking layer.
+    mean firing rate of every spiking layer; and for a model with its statistics inside, under `statistics`, what these
+    are after the example.
 
     **Arguments:**
 
@@ -54,15 +56,23 @@ class Classify(eqx.Module):
 
     def logits(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, " classes"], dict[str, Array]]:
         """The scores of the classes for one example, and the firing rate of every spiking layer."""
+        scores, rates, _ = self._run(model, example, key)
+        return scores, rates
+
+    def _run(self, model: PyTree, example: Any, key: Array) -> tuple[Array, dict[str, Array], Any]:
+        """The scores, the rates, and the final state."""
         x, _, *rest = example
         mask = rest[0] if rest else None
         encode_key, model_key = jr.split(key)
         xs = x if self.encode is None else self.encode(x, encode_key)
-        _, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
-        return self.readout(ys, mask), {n: firing_rate(zs, mask) for n, zs in spikes.items()}
+        final, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
+        return self.readout(ys, mask), {n: firing_rate(zs, mask) for n, zs in spikes.items()}, final
 
     def __call__(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, ""], dict]:
-        scores, rates = self.logits(model, example, key)
+        scores, rates, final = self._run(model, example, key)
         label = example[1]
         metrics = {"accuracy": is_correct(scores, label), "rates": rates}
+        statistics = held(model)
+        if statistics is not None:
+            metrics["statistics"] = updated_by(statistics, final)
         return cross_entropy(scores, label, smoothing=self.smoothing), metrics
