@@ -1,5 +1,7 @@
 """Norms through time: against numpy in float64, over batches, pieces of time and devices, in training and inference."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -345,7 +347,7 @@ def test_fit_keeps_statistics(tmp_path):
         return snn.with_statistics(model, statistics)
 
     loss = snn.train.Classify(encode=lambda x, key: snn.encode.direct(x, 4), readout=snn.decode.mean_membrane)
-    options = dict(key=jr.key(1), batch_size=32, progress=False, validation=some)
+    options: dict[str, Any] = {"key": jr.key(1), "batch_size": 32, "progress": False, "validation": some}
     whole = snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=4, **options)
     snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=2, folder=tmp_path, **options)
     resumed = snn.train.fit(build(), optax.adam(1e-2), loss, some, epochs=4, folder=tmp_path, resume=True, **options)
