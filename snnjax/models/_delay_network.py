@@ -59,9 +59,12 @@ def delay_network(
     dilated convolutions with learnable spacings, 2024; there with batch norm.
     """
     check_sizes("delay_network", in_features=in_features, hidden_sizes=tuple(hidden_sizes), classes=classes)
-    sizes = [in_features, *hidden_sizes, classes]
+    *layer_keys, last_key = jr.split(key, len(hidden_sizes) + 1)
     layers: list[Any] = []
-    for size_in, size_out, layer_key in zip(sizes, sizes[1:], jr.split(key, len(sizes) - 1), strict=False):
-        layers.append(DelayedLinear(size_in, size_out, longest, sigma, use_bias=False, key=layer_key))
-        layers += [norm(size_out), neuron]
-    return Sequential(*layers[:-2], readout)
+    size = in_features
+    for hidden, layer_key in zip(hidden_sizes, layer_keys, strict=True):
+        delayed = DelayedLinear(size, hidden, longest, sigma, use_bias=False, key=layer_key)
+        layers += [delayed, norm(hidden), neuron]
+        size = hidden
+    last = DelayedLinear(size, classes, longest, sigma, use_bias=False, key=last_key)
+    return Sequential(*layers, last, readout)

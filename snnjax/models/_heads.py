@@ -93,7 +93,7 @@ class PopulationHead(AbstractHead):
     """
 
     size: int = 10
-    neuron: AbstractCell = LIF(tau=2.0)
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True)
 
     def __check_init__(self) -> None:
         if self.size < 1:

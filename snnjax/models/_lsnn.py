@@ -6,6 +6,7 @@ import jax.random as jr
 from jaxtyping import Array
 
 from .._container import Recurrent, Sequential
+from .._errors import InputError
 from .._neuron import ALIF, LI
 from .._parameter import Fixed
 from .._surrogate import AbstractSpike, Triangle
@@ -61,8 +62,12 @@ def lsnn(
     in networks of spiking neurons, 2018; without its refractory periods and delays, for which there are `Refractory`
     and `Graph`.
     """
-    check_sizes("lsnn", in_features=in_features, classes=classes, neurons=regular + adaptive)
-    check_sizes("lsnn", regular=regular + 1, adaptive=adaptive + 1)  # none is a number, too
+    check_sizes("lsnn", in_features=in_features, classes=classes)
+    if min(regular, adaptive) < 0 or regular + adaptive < 1:
+        raise InputError(
+            f"lsnn was given regular={regular} and adaptive={adaptive}; it takes numbers of at least 0, and "
+            f"one of them above."
+        )
     k1, k2, k3 = jr.split(key, 3)
     size = regular + adaptive
     neuron = ALIF(

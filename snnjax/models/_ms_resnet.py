@@ -18,7 +18,7 @@ def ms_block(
     channels_in: int,
     channels_out: int,
     stride: int = 1,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     *,
     key: Array,
@@ -60,7 +60,7 @@ def ms_resnet(
     in_channels: int = 3,
     blocks: Sequence[int] = RESNET18,
     width: int = 64,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     stem: Stem = Stem(),
     head: AbstractHead = LinearHead(),
@@ -102,7 +102,7 @@ def ms_resnet(
     """
     check_sizes("ms_resnet", classes=classes, in_channels=in_channels, blocks=tuple(blocks), width=width)
     k1, k2, k3 = jr.split(key, 3)
+    first = stem(in_channels, width, norm, [], key=k1)
     block = functools.partial(ms_block, neuron=neuron, norm=norm)
     layers, channels = stages(block, width, blocks, k2)
-    first = stem(in_channels, width, norm, [], key=k1)
     return Sequential(*first, *layers, neuron, mean_over_space, head(channels, classes, key=k3))

@@ -27,7 +27,7 @@ def sew_block(
     channels_in: int,
     channels_out: int,
     stride: int = 1,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     join: Callable = Sum(),
     *,
@@ -70,7 +70,7 @@ def sew_resnet(
     in_channels: int = 3,
     blocks: Sequence[int] = RESNET18,
     width: int = 64,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     join: Callable = Sum(),
     stem: Stem = Stem(),
@@ -126,7 +126,7 @@ def sew_resnet(
     """
     check_sizes("sew_resnet", classes=classes, in_channels=in_channels, blocks=tuple(blocks), width=width)
     k1, k2, k3 = jr.split(key, 3)
+    first = stem(in_channels, width, norm, [neuron], key=k1)
     block = functools.partial(sew_block, neuron=neuron, norm=norm, join=join)
     layers, channels = stages(block, width, blocks, k2)
-    first = stem(in_channels, width, norm, [neuron], key=k1)
     return Sequential(*first, *layers, mean_over_space, head(channels, classes, key=k3))

@@ -69,7 +69,7 @@ def _spiking(size_in: int, size_out: int, neuron: AbstractCell, norm: Norm, key:
 def attention_block(
     channels: int,
     heads: int,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     scale: float = 0.25,
     *,
@@ -113,7 +113,7 @@ def spikformer(
     width: int = 384,
     depth: int = 4,
     heads: int = 12,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     scale: float = 0.25,
     head: AbstractHead = LinearHead(),

@@ -87,8 +87,8 @@ class DiagonalStateSpace(AbstractCell[DiagonalStateSpaceState]):
         channels, modes = cast(self.frequency, state_dtype(x)).shape
         if jnp.shape(x) != (channels,):
             raise InputError(
-                f"DiagonalStateSpace was given one step of shape {jnp.shape(x)}; it takes ({channels},). Time is axis 0 "
-                f"of the sequence, a batch is `jax.vmap` over `unroll`."
+                f"DiagonalStateSpace was given one step of shape {jnp.shape(x)}; it takes ({channels},). Time is "
+                f"axis 0 of the sequence, a batch is `jax.vmap` over `unroll`."
             )
         zeros = jnp.broadcast_to(resting(x)[:, None], (channels, modes))
         return DiagonalStateSpaceState(u=zeros, v=zeros)
@@ -121,7 +121,7 @@ def state_space_network(
     width: int = 128,
     depth: int = 4,
     modes: int = 16,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     head: AbstractHead = LinearHead(),
     *,

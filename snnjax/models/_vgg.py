@@ -24,7 +24,7 @@ def vgg(
     stages: Sequence[Sequence[int]] = VGG11,
     hidden_sizes: Sequence[int] = (),
     side: int = 1,
-    neuron: AbstractCell = LIF(tau=2.0),
+    neuron: AbstractCell = LIF(decay=0.5, normalise_input=True),
     norm: Norm = group_norm,
     pool: Callable = eqx.nn.MaxPool2d(2, 2),
     head: AbstractHead = LinearHead(),
