@@ -79,5 +79,5 @@ def lsnn(
     )
     feedback = eqx.nn.Linear(size, size, use_bias=False, key=k2)
     return Sequential(
-        eqx.nn.Linear(in_features, size, key=k1), Recurrent(neuron, feedback), head(size, classes, key=k3)
+        eqx.nn.Linear(in_features, size, use_bias=False, key=k1), Recurrent(neuron, feedback), head(size, classes, key=k3)
     )
