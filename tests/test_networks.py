@@ -139,46 +139,46 @@ RESNETS = {"sew": snn.models.sew_resnet, "ms": snn.models.ms_resnet}
 
 @pytest.mark.parametrize("kind", RESNETS)
 @pytest.mark.parametrize(
-    ("classes", "blocks", "stem", "published"),
+    ("classes", "blocks", "stem", "expected"),
     [
-        # Those of the networks without spikes: He et al., 2016; the torchvision models resnet18 and resnet34.
+        # Those of the networks without spikes, resnet18 and resnet34 of torchvision; the last is for small images.
         (1000, snn.models.RESNET18, LARGE, 11_689_512),
         (1000, snn.models.RESNET34, LARGE, 21_797_672),
         (10, snn.models.RESNET18, snn.models.Stem(), 11_173_962),
     ],
 )
-def test_parameters_of_residual_networks(kind, classes, blocks, stem, published):
+def test_parameters_of_residual_networks(kind, classes, blocks, stem, expected):
     count = count_of(lambda key: RESNETS[kind](classes, blocks=blocks, stem=stem, key=key))
     total, size = conv(3, 64, stem.kernel_size), 64
     for i, repeats in enumerate(blocks):
         out = 64 * 2**i
         total += conv(size, out) + (2 * repeats - 1) * conv(out, out) + (conv(size, out, 1) if i else 0)
         size = out
-    assert count == total + 513 * classes == published
+    assert count == total + 513 * classes == expected
 
 
 @pytest.mark.parametrize(
-    ("classes", "options", "published"),
+    ("classes", "options", "expected"),
     [
-        # The torchvision model vgg11_bn, less its biases of convolutions, which a norm takes away again.
+        # That of vgg11_bn of torchvision, less its biases of convolutions, which a norm takes away again.
         (1000, {"hidden_sizes": (4096, 4096), "side": 7}, 132_868_840 - 2752),
         (10, {}, 9_228_362),
     ],
 )
-def test_parameters_of_vgg(classes, options, published):
+def test_parameters_of_vgg(classes, options, expected):
     count = count_of(lambda key: snn.models.vgg(classes, **options, key=key))
     sizes = [3, 64, 128, 256, 256, 512, 512, 512, 512]
     total = sum(conv(a, b) for a, b in itertools.pairwise(sizes))
     dense = [512 * options.get("side", 1) ** 2, *options.get("hidden_sizes", ()), classes]
     total += sum(a * b + b for a, b in itertools.pairwise(dense))
-    assert count == total == published
+    assert count == total == expected
 
 
 @pytest.mark.parametrize(
     ("width", "depth", "heads", "millions"), [(256, 4, 8, 4.15), (384, 2, 12, 5.76), (384, 4, 12, 9.32)]
 )
 def test_parameters_of_spikformers(width, depth, heads, millions):
-    """Zhou et al., 2023, table 3; cut after two digits."""
+    """Zhou et al., 2023; cut after two digits."""
     count = count_of(lambda key: snn.models.spikformer(10, 3, width, depth, heads, key=key))
     sizes = [3, width // 8, width // 4, width // 2, width, width]
     patches = sum(conv(a, b) for a, b in itertools.pairwise(sizes))
@@ -191,7 +191,7 @@ def test_parameters_of_spikformers(width, depth, heads, millions):
     ("sizes", "classes", "millions"), [((256, 256), 20, 0.2), ((512, 512), 35, 0.7), ((512, 512, 512), 35, 1.2)]
 )
 def test_parameters_of_delay_networks(sizes, classes, millions):
-    """Hammouamri et al., 2024, table 1, for the 140 inputs of SHD and SSC."""
+    """Hammouamri et al., 2024, for the 140 inputs of SHD and SSC."""
     count = count_of(lambda key: snn.models.delay_network(140, sizes, classes, 25, key=key))
     whole = [140, *sizes, classes]
     assert count == 2 * sum(a * b for a, b in itertools.pairwise(whole)) + 2 * sum(sizes)
@@ -202,7 +202,8 @@ def test_parameters_of_other_networks():
     count = count_of(lambda key: snn.models.recurrent_snn(700, (128, 64), 20, key=key))
     assert count == 701 * 128 + 128 * 128 + 129 * 64 + 64 * 64 + 65 * 20
     count = count_of(lambda key: snn.models.lsnn(80, 120, 100, 10, key=key))
-    assert count == 81 * 220 + 220 * 220 + 221 * 10  # the strengths of adaptation are not trained
+    # As in Bellec et al., 2018, for images pixel by pixel; the strengths of adaptation are not trained.
+    assert count == 80 * 220 + 220 * 220 + 221 * 10 == 68_210
     count = count_of(lambda key: snn.models.state_space_network(2, 10, 128, 4, 16, key=key))
     memory = 2 * 128 + 4 * 128 * 16  # dt and skip; damping, frequency, and the real and imaginary parts of c
     assert count == 3 * 128 + 4 * (2 * 128 + memory + 129 * 128) + 2 * 128 + 129 * 10
@@ -230,9 +231,9 @@ def test_a_recurrent_network_is_its_equations():
 def test_regular_and_adaptive_neurons_of_an_lsnn():
     """Under a constant drive, without feedback: the first fire at a constant rate, the others ever more slowly."""
     model = snn.models.lsnn(1, 3, 2, 2, tau=10.0, tau_a=100.0, strength=20.0, key=KEY)
-    values = jnp.zeros((5, 1)), jnp.full(5, 0.6), jnp.zeros((5, 5))
-    model = eqx.tree_at(lambda m: (m[0].weight, m[0].bias, m[1].feedback.weight), model, values)
-    _, zs = snn.unroll(model, jnp.zeros((120, 1)), record=lambda state, out: state[1].out)
+    values = jnp.ones((5, 1)), jnp.zeros((5, 5))
+    model = eqx.tree_at(lambda m: (m[0].weight, m[1].feedback.weight), model, values)
+    _, zs = snn.unroll(model, jnp.full((120, 1), 0.6), record=lambda state, out: state[1].out)
     early, late = zs[:40].sum(axis=0), zs[-40:].sum(axis=0)
     np.testing.assert_allclose(late[:3], early[:3], atol=1)
     assert (late[3:] < 0.7 * early[3:]).all()
@@ -352,6 +353,53 @@ def test_norms_and_neurons_are_those_that_are_given():
         kinds = {type(n) for n in spiking if isinstance(n, snn.AbstractNeuron)} - {snn.LI}
         assert kinds == {snn.ALIF}
         assert tuple(sizes) == expected
+
+
+NORMS = {
+    "ThresholdBatchNorm": snn.nn.ThresholdBatchNorm,
+    "BatchNormThroughTime": lambda size: snn.nn.BatchNormThroughTime(size, STEPS),
+    "temporal_effective_batch_norm": lambda size: snn.nn.temporal_effective_batch_norm(size, STEPS),
+}
+
+
+@pytest.mark.parametrize(
+    ("norm", "build"),
+    [
+        ("ThresholdBatchNorm", lambda **options: snn.models.sew_resnet(CLASSES, 2, (1, 1), 4, **options)),
+        ("BatchNormThroughTime", lambda **options: snn.models.vgg(CLASSES, 2, ((4,), (4,)), **options)),
+        ("temporal_effective_batch_norm", lambda **options: snn.models.ms_resnet(CLASSES, 2, (1,), 4, **options)),
+    ],
+)
+def test_networks_with_statistics_of_the_batch(norm, build):
+    """Every trained array gets a gradient in training; what is kept moves, and is used in inference."""
+    model, statistics = eqx.nn.make_with_state(build)(neuron=LIVELY, norm=NORMS[norm], key=KEY)
+    batch = 2 + 3 * jr.normal(jr.key(1), (STEPS, 4, *IMAGE))
+
+    def run(model, statistics):
+        def one(xs):
+            _, ys, after = snn.unroll(model, xs, statistics=statistics)
+            return ys, after
+
+        return jax.vmap(one, in_axes=1, out_axes=(1, None), axis_name="batch")(batch)
+
+    @eqx.filter_jit
+    @eqx.filter_grad(has_aux=True)
+    def train(trained, rest, statistics):
+        ys, after = run(eqx.combine(trained, rest), statistics)
+        return jnp.sum(jnp.sin(jnp.arange(ys.size, dtype=ys.dtype)) * ys.ravel()), (ys, after)
+
+    trained, rest = eqx.partition(model, snn.trainable(model))
+    gradient, (ys, after) = train(trained, rest, statistics)
+    assert ys.shape == (STEPS, 4, CLASSES)
+    assert sum(leaf.size for leaf in jax.tree.leaves(gradient)) == snn.models.parameter_count(model)
+    for path, leaf in jax.tree.leaves_with_path(gradient):
+        assert jnp.isfinite(leaf).all(), path
+        assert jnp.any(leaf != 0), path
+    assert not eqx.tree_equal(after, statistics)
+    quiet = eqx.nn.inference_mode(model)
+    first, second = run(quiet, statistics)[0], run(quiet, after)[0]
+    assert jnp.isfinite(second).all()
+    assert (first != second).any()
 
 
 @pytest.mark.parametrize("name", ["recurrent_snn", "lsnn", "vgg"])

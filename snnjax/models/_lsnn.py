@@ -77,7 +77,6 @@ def lsnn(
         surrogate=surrogate,
         normalise_adaptation=True,
     )
+    first = eqx.nn.Linear(in_features, size, use_bias=False, key=k1)
     feedback = eqx.nn.Linear(size, size, use_bias=False, key=k2)
-    return Sequential(
-        eqx.nn.Linear(in_features, size, use_bias=False, key=k1), Recurrent(neuron, feedback), head(size, classes, key=k3)
-    )
+    return Sequential(first, Recurrent(neuron, feedback), head(size, classes, key=k3))

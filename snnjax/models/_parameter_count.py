@@ -11,7 +11,8 @@ from .._parameter import Fixed
 
 
 def parameter_count(model: PyTree) -> int:
-    """The number of trained numbers in a model: of all floating-point arrays that are not under `Fixed`.
+    """The number of trained numbers in a model: of all floating-point arrays that are not under `Fixed`, nor kept
+    statistics.
 
     **Arguments:**
 
@@ -31,9 +32,9 @@ def parameter_count(model: PyTree) -> int:
     ```
     """
 
-    def is_fixed(node: object) -> bool:
-        return isinstance(node, Fixed)
+    def is_constant(node: object) -> bool:
+        return isinstance(node, Fixed | eqx.nn.StateIndex)
 
-    leaves = jax.tree.leaves(model, is_leaf=is_fixed)
+    leaves = jax.tree.leaves(model, is_leaf=is_constant)
     arrays = [leaf for leaf in leaves if eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)]
     return sum(math.prod(a.shape) for a in arrays if jnp.issubdtype(a.dtype, jnp.inexact))
