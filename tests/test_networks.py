@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import optax
 import pytest
 
 import snnjax as snn
 
-from .helpers import assert_close, step_by_step
+from .helpers import assert_close, in_dtype, step_by_step
 
 STEPS, CLASSES = 6, 3
 IMAGE, VECTOR = (2, 8, 8), (5,)
@@ -411,6 +412,41 @@ def test_rates_of_networks_are_matched(name):
     assert min(snn.metrics.firing_rates(model, xs).values()) < 0.15
     rates = snn.metrics.firing_rates(snn.init.match_rates(model, xs, lower=0.15, upper=0.3), xs)
     assert all(0.15 <= rate <= 0.3 for rate in rates.values())
+
+
+def image(x, key):
+    del key
+    return snn.encode.direct(x.reshape(1, 8, 8), 4)
+
+
+def with_batch_norm():
+    build = functools.partial(snn.models.sew_resnet, 10, 1, (1, 1), 16, norm=snn.nn.ThresholdBatchNorm)
+    return snn.with_statistics(*eqx.nn.make_with_state(build)(key=KEY))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("standard_promotion")
+@pytest.mark.parametrize(
+    ("build", "name", "epochs", "accuracy"),
+    [
+        (with_batch_norm, "digits", 6, 0.9),
+        (lambda: snn.models.spikformer(10, 1, 32, 1, 4, LIVELY, scale=0.5, key=KEY), "digits", 5, 0.7),
+        (lambda: snn.models.lsnn(12, 40, 24, 9, tau=5.0, tau_a=30.0, key=KEY), "vowels", 40, 0.88),
+        (lambda: snn.models.state_space_network(12, 9, 32, 2, 8, key=KEY), "vowels", 40, 0.93),
+    ],
+    ids=["sew_resnet", "spikformer", "lsnn", "state_space_network"],
+)
+def test_networks_learn(build, name, epochs, accuracy):
+    """The embedded data, on examples that were held back."""
+    data, size = snn.data.load(name), 32
+    model = in_dtype(build(), jnp.float32)
+    schedule = optax.cosine_decay_schedule(4e-3, epochs * (len(data.train.x) // size))
+    loss = snn.train.Classify(snn.decode.mean_membrane, image if name == "digits" else None)
+    options = {"epochs": epochs, "batch_size": size, "key": KEY, "progress": False}
+    fitted = snn.train.fit(model, optax.adam(schedule), loss, data.train, **options)
+    reached = snn.train.evaluate(fitted.model, loss, data.test, key=KEY)["accuracy"]
+    print(f"test accuracy {reached:.3f}")
+    assert reached >= accuracy
 
 
 @pytest.mark.usefixtures("unchecked")

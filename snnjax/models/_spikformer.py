@@ -143,7 +143,7 @@ def spikformer(
     - `heads`: of the attention.
     - `neuron`: any elementwise cell; every layer gets parameters of its own.
     - `norm`: makes a layer from the number of channels, which are axis 0.
-    - `scale`: of the attention.
+    - `scale`: of the attention; it is a sum over tokens, so that images with few of them want a larger one.
     - `head`: `LinearHead()`, `LeakyHead()`, `PopulationHead()`.
     - `key`: a PRNG key for the weights.
 
