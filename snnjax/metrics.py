@@ -5,7 +5,8 @@ batch pass them through `jax.vmap` and average:
 
     jax.vmap(metrics.silent_fraction)(zs).mean()     # zs: (batch, time, *neurons)
 
-`accuracy` and `confusion_matrix` compare whole arrays of predictions with labels.
+`accuracy` and `confusion_matrix` compare whole arrays of predictions with labels; `firing_rates` and
+`gradient_report` look into a model, on a batch.
 """
 
 import equinox as eqx
@@ -16,6 +17,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Integer, PyTree
 
 from . import decode
+from ._gradients import GradientReport as GradientReport
+from ._gradients import gradient_report as gradient_report
 from ._probe import observations, probe
 from ._types import Key
 from ._unroll import unroll

@@ -20,6 +20,8 @@ LAYERS = [
     ["_unroll", "_container", "_delayed_linear", "_spike", "_synapse"],
     ["_neuron"],
     ["_probe", "functional", "plan", "stream"],
+    ["_tap"],
+    ["_gradients"],
     ["data", "decode", "encode", "export"],
     ["losses"],
     ["metrics", "plot"],

@@ -12,3 +12,5 @@ from ._step import batch_loss as batch_loss
 from ._step import evaluate as evaluate
 from ._step import make_step as make_step
 from ._step import update as update
+from ._slope import choose_slope as choose_slope
+from ._slope import with_slope as with_slope
