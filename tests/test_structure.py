@@ -23,6 +23,7 @@ LAYERS = [
     ["_tap"],
     ["_gradients"],
     ["data", "decode", "encode", "export"],
+    ["_penalties"],
     ["losses"],
     ["metrics", "plot"],
     ["init", "train"],
