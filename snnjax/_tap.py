@@ -21,7 +21,7 @@ class Tapped(eqx.Module):
     state: PyTree
     heard: PyTree
     out: PyTree
-    step: Int[Array, ""]
+    step: Int[Array, "..."]
     name: str = eqx.field(static=True)
     spiking: bool = eqx.field(static=True)
 
