@@ -94,7 +94,8 @@ def gradient_report(
     **Arguments:**
 
     - `model`: a cell or a container.
-    - `loss`: `loss(ys, target)` of one example's outputs, `(time, *shape)`, such as `losses.cross_entropy_max_membrane`.
+    - `loss`: `loss(ys, target)` of one example's outputs, `(time, *shape)`, such as
+        `losses.cross_entropy_max_membrane`.
     - `xs`: a batch of encoded sequences, `(batch, time, *shape)`.
     - `targets`: a batch of what the loss compares with, examples on axis 0; None for `loss(ys)`.
     - `limit`: how many times the median is called exploding.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ._cell import AbstractCell, AbstractSequenceCell, RunPart
+from ._cell import AbstractCell, AbstractSequenceCell, RunPart, step_output
 from ._container import Edge
 from ._misc import type_name
 from ._probe import is_neuron_cell, is_spiking
@@ -39,8 +39,8 @@ class Tap(AbstractSequenceCell[Tapped]):
     def init_state(self, x: Any, *, key: Key = None) -> Tapped:
         state = self.cell.init_state(x, key=key)
         x = jax.tree.map(jnp.zeros_like, x)
-        out = eqx.filter_eval_shape(lambda cell, state, x: cell(state, x, key=jax.random.key(0))[1], self.cell, state, x)
-        return self._tapped(state, x, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), out), jnp.asarray(0))
+        out = jax.tree.map(jnp.zeros_like, step_output(self.cell, state, x))
+        return self._tapped(state, x, out, jnp.asarray(0))
 
     def _tapped(self, state: Any, heard: Any, out: Any, step: Array) -> Tapped:
         return Tapped(state, heard, out, step, self.name, is_spiking(self.cell))

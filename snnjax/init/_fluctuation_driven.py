@@ -1,6 +1,7 @@
 """Weights from the fluctuations that a membrane should have."""
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -23,8 +24,8 @@ from ._places import Place, Weights, places
 
 
 class _Response(NamedTuple):
-    """Of one place: the distance from rest to threshold; and of each layer that drives it, feedback last, the mean and
-    the variance of what one weight of 1 puts on the membrane."""
+    """Of one place: the distance from rest to threshold; and of each layer that drives it, feedback last (and zeros
+    after it), the mean and the variance of what one weight of 1 puts on the membrane."""
 
     distance: Float[Array, ""]
     mean: Float[Array, " layers"]
@@ -104,21 +105,23 @@ def fluctuation_driven(
             f"mean, and alpha above 0 and at most 1."
         )
     done: set[str] = set()
-    for index, place in enumerate(places(model)):
+    found = places(model)
+    for place in found:
+        _check(model, place)
+    for index, place in enumerate(found):
         weight_key, run_key = jr.split(jr.fold_in(key, index))
         own = [w for w in place.heard.weights if w.path not in done]
         back = [w for w in place.heard.feedback if w.path not in done]
-        _check(model, place, [*own, *back])
         if not own:
             continue
         keys = list(jr.split(weight_key, len(own) + len(back)))
         share = 1 / len(place.heard.weights)
         model = _silenced(model, back)
-        response = _respond(model, xs, index, run_key)
+        response = _respond(model, xs, jnp.asarray(index), run_key)
         forward = [(w, i, share, mean * share) for i, w in enumerate(place.heard.weights) if w in own]
         if back:
             model = _drawn(model, place, forward, response, sigma, keys)
-            response = _respond(model, xs, index, run_key)
+            response = _respond(model, xs, jnp.asarray(index), run_key)
             first, part = len(place.heard.weights), (1 - alpha) / len(back)
             forward = [(w, i, alpha * share, m) for w, i, _, m in forward]
             forward += [(w, first + i, part, 0.0) for i, w in enumerate(place.heard.feedback) if w in back]
@@ -130,7 +133,8 @@ def fluctuation_driven(
 _Driven = list[tuple[Weights, int, float, float]]  # a layer, its number, its part of the variance, its part of the mean
 
 
-def _check(model: PyTree, place: Place, weights: list[Weights]) -> None:
+def _check(model: PyTree, place: Place) -> None:
+    weights = [*place.heard.weights, *place.heard.feedback]
     bad = [w.get(model) for w in weights if not isinstance(w.get(model), eqx.nn.Linear | eqx.nn.Conv | DelayedLinear)]
     if bad or not place.heard.weights:
         driven = type_name(bad[0]) if bad else "nothing that has weights"
@@ -186,33 +190,41 @@ def _checked(value: Array, is_good: Array, place: Place, given: str) -> Array:
 
 
 @eqx.filter_jit
-def _respond(model: PyTree, xs: Array, index: int, key: Key) -> _Response:
+def _respond(model: PyTree, xs: Array, index: Array, key: Key) -> _Response:
     """What the layers that drive a place put on its membranes, per weight."""
-    model = eqx.nn.inference_mode(model)
-    place = places(model)[index]
-    driving = [*place.heard.weights, *place.heard.feedback]
+    model, found = eqx.nn.inference_mode(model), places(model)
+    nodes = {place.name: place.get for place in found}
+    nodes |= {w.path: w.get for place in found for w in (*place.heard.weights, *place.heard.feedback)}
 
     def heard(x: Array, key: Key) -> dict[str, Array]:
         def get(model: PyTree) -> list:
-            return [w.get(model) for w in driving] + [place.get(model)]
+            return [get(model) for get in nodes.values()]
 
-        names = [str(i) for i in range(len(driving))] + ["neuron"]
-        tapped = [Tap(as_cell(node), name) for node, name in zip(get(model), names, strict=True)]
+        tapped = [Tap(as_cell(node), name) for name, node in zip(nodes, get(model), strict=True)]
         tapped = eqx.tree_at(get, model, tapped)
         return unroll(tapped, x, key=key, record=lambda s, out: {n: t.heard for n, t in taps(s).items()})[1]
 
     ears = jax.vmap(heard)(xs, jr.split(key, xs.shape[0]))
-    kernel, distance = _kernel(place, resolve(place.get(model)), ears["neuron"])
+    most = max(len(place.heard.weights) + len(place.heard.feedback) for place in found)
+    # All places in one program, so that it is compiled once; only one of them is computed.
+    return jax.lax.switch(index, [partial(_response, model, place, ears, most) for place in found])
+
+
+def _response(model: PyTree, place: Place, ears: dict[str, Array], most: int) -> _Response:
+    kernel, distance = _kernel(place, resolve(place.get(model)), ears[place.name])
     steps = kernel.shape[0]
     spectrum = jnp.fft.rfft(kernel, 2 * steps)[None, :, None]  # twice as long, so that the end does not reach the start
 
-    def response(x: Array) -> tuple[Array, Array]:
+    def moments(x: Array) -> tuple[Array, Array]:
         x = x.reshape(x.shape[0], steps, -1).astype(kernel.dtype)
         y = jnp.fft.irfft(jnp.fft.rfft(x, 2 * steps, axis=1) * spectrum, 2 * steps, axis=1)[:, :steps]
         return jnp.mean(y), jnp.mean(jnp.var(y, axis=(0, 1)))
 
-    means, variances = zip(*[response(ears[str(i)]) for i in range(len(driving))], strict=True)
-    return _Response(distance, jnp.stack(means), jnp.stack(variances))
+    driving = [*place.heard.weights, *place.heard.feedback]
+    means, variances = zip(*[moments(ears[w.path]) for w in driving], strict=True)
+    unused = (0, most - len(driving))
+    numbers = jnp.pad(jnp.stack(means), unused), jnp.pad(jnp.stack(variances), unused)
+    return jax.tree.map(lambda a: a.astype(jnp.result_type(float)), _Response(distance, *numbers))
 
 
 def _kernel(place: Place, neuron: Any, currents: Array) -> tuple[Float[Array, " time"], Float[Array, ""]]:

@@ -12,7 +12,7 @@ from .._cell import AbstractCell, Stateless
 from .._container import Edge, Graph, Parallel, Recurrent, Residual
 from .._misc import type_name
 from .._parameter import AbstractParameter
-from .._probe import is_neuron_cell, is_spiking
+from .._probe import Probe, is_neuron_cell, is_spiking
 from .._reset import AbstractReset
 from .._surrogate import AbstractSpike
 
@@ -129,6 +129,10 @@ def _walk(node: Any, path: str, get: _Get, heard: Heard) -> _Found:
         return _in_recurrent(node, path, get, heard)
     if isinstance(node, Parallel | Residual):
         return _in_branches(node, path, get, heard)
+    if isinstance(node, Probe):  # firing rates list it by its own name, or as what it is
+        found, weights = _walk(node.cell, f"{path}.cell", _then(get, lambda m: m.cell), heard)
+        name = node.name or type_name(node)
+        return [Place(name, place.get, place.heard) for place in found], weights
     if is_neuron_cell(node):
         return _at_neuron(node, path, get, heard)
     if isinstance(node, AbstractCell | tuple | list | dict):

@@ -61,7 +61,7 @@ class Sparse(eqx.Module):
 
 def _radius(weight: Array) -> np.ndarray:
     matrix = np.asarray(weight)
-    return np.abs(np.linalg.eigvals(matrix.astype(np.float64))).max().astype(matrix.dtype)
+    return np.asarray(np.abs(np.linalg.eigvals(matrix.astype(np.float64))).max(), matrix.dtype)
 
 
 def recurrent(model: PyTree, initialiser: Callable[..., Array], *, key: Array) -> PyTree:
