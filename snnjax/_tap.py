@@ -57,8 +57,8 @@ class Tap(AbstractSequenceCell[Tapped]):
             xs = xs + jax.lax.dynamic_slice_in_dim(self.push, state.step, steps)
         inner, outs, states = run("", self.cell, state.state, xs, keys)
         counts = state.step + 1 + jnp.arange(steps)
-        last = jax.tree.map(lambda a: a[-1], (xs, outs))
-        return self._tapped(inner, *last, counts[-1]), outs, self._tapped(states, xs, outs, counts)
+        heard, out = jax.tree.map(lambda a: a[-1], (xs, outs))
+        return self._tapped(inner, heard, out, counts[-1]), outs, self._tapped(states, xs, outs, counts)
 
 
 def tap(model: PyTree, pushes: Mapping[str, Array] | None = None) -> PyTree:

@@ -190,7 +190,7 @@ def _checked(value: Array, is_good: Array, place: Place, given: str) -> Array:
 
 
 @eqx.filter_jit
-def _respond(model: PyTree, xs: Array, index: Array, key: Key) -> _Response:
+def _respond(model: PyTree, xs: Array, index: Array, key: Array) -> _Response:
     """What the layers that drive a place put on its membranes, per weight."""
     model, found = eqx.nn.inference_mode(model), places(model)
     nodes = {place.name: place.get for place in found}

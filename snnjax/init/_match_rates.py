@@ -21,11 +21,11 @@ _TRIES = 40  # per layer: the interval is then far below what float32 can tell a
 class _Search(NamedTuple):
     """The gains so far, as logarithms, and an interval for that of the layer that is being looked at.
 
-    `first` is the rate with which that layer was met, and `index` the number of layers when all are in the range.
+    `first` is the rate with which that layer was met, and `layer` the number of layers when all are in the range.
     """
 
     gains: Float[Array, " layers"]
-    index: Int[Array, ""]
+    layer: Int[Array, ""]
     low: Float[Array, ""]
     high: Float[Array, ""]
     stride: Float[Array, ""]
@@ -120,13 +120,13 @@ def _find_gains(model: PyTree, xs: Array, bounds: tuple[Array, Array], key: Key)
     stride = jnp.asarray(_FIRST_STRIDE, dtype)
 
     def try_again(s: _Search) -> Bool[Array, ""]:
-        return (s.index < len(found)) & ~s.stuck & (s.trials < _TRIES * len(found))
+        return (s.layer < len(found)) & ~s.stuck & (s.trials < _TRIES * len(found))
 
     def trial(s: _Search) -> _Search:
         rates = measure(s.gains)
         out = ~((lower <= rates) & (rates <= upper))
         index = jnp.where(out.any(), jnp.argmax(out), len(found))
-        is_new = index != s.index
+        is_new = index != s.layer
         rate, gain = rates[index], s.gains[index]
         low = jnp.where(is_new, -infinite, s.low)
         high = jnp.where(is_new, infinite, s.high)
@@ -163,11 +163,11 @@ def _checked(search: _Search, found: list[Place], lower: float, upper: float) ->
         f"input is not silent, that a layer with weights stands in front of it, or widen the range."
     ]
     gains = jnp.exp(search.gains)
-    if isinstance(search.index, Tracer):
+    if isinstance(search.layer, Tracer):
         messages = [f"match_rates was given {place.name} {messages[0]}" for place in found]
-        index = jnp.minimum(search.index, len(found) - 1)
-        return eqx.branched_error_if(gains, search.index < len(found), index, messages)
-    if (index := int(search.index)) < len(found):
+        index = jnp.minimum(search.layer, len(found) - 1)
+        return eqx.branched_error_if(gains, search.layer < len(found), index, messages)
+    if (index := int(search.layer)) < len(found):
         name = found[index].name
         raise ValueError(f"match_rates was given {name} with a rate of {float(search.first):.4f}, {messages[0]}")
     return gains

@@ -1,6 +1,7 @@
 """Weights of feedback."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -95,10 +96,10 @@ def recurrent(model: PyTree, initialiser: Callable[..., Array], *, key: Array) -
     """
     count = 0
 
-    def is_recurrent(node: object) -> bool:
+    def is_recurrent(node: Any) -> bool:
         return isinstance(node, Recurrent)
 
-    def renewed(layer: object) -> object:
+    def renewed(layer: Any) -> Any:
         nonlocal count
         if not _is_linear(layer):
             return layer
@@ -109,7 +110,7 @@ def recurrent(model: PyTree, initialiser: Callable[..., Array], *, key: Array) -
             return layer
         return eqx.tree_at(lambda layer: layer.bias, layer, jnp.zeros_like(layer.bias))
 
-    def change(node: object) -> object:
+    def change(node: Any) -> Any:
         if not isinstance(node, Recurrent):
             return node
         cell = jax.tree.map(change, node.cell, is_leaf=is_recurrent)  # one may stand in another
@@ -124,5 +125,5 @@ def recurrent(model: PyTree, initialiser: Callable[..., Array], *, key: Array) -
     return changed
 
 
-def _is_linear(node: object) -> bool:
+def _is_linear(node: Any) -> bool:
     return isinstance(node, eqx.nn.Linear)

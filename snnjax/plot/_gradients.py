@@ -47,9 +47,10 @@ def gradients(
     if alive.size:
         masked = np.ma.masked_where(~is_finite | (norm == 0), shown)
         extent = (-0.5 * dt, (steps - 0.5) * dt, rows - 0.5, -0.5)
-        limits = {"vmin": bottom, "vmax": max(top, bottom + 0.1)}
-        image = ax.imshow(masked, aspect="auto", interpolation="nearest", cmap="viridis", extent=extent, **limits)
-        ax.figure.colorbar(image, ax=ax, label="log10 of the gradient's norm")
+        image = ax.imshow(masked, cmap="viridis", aspect="auto", interpolation="nearest", extent=extent)
+        image.set_clim(bottom, max(top, bottom + 0.1))
+        beside = ax.inset_axes((1.02, 0, 0.03, 1))  # no axes of the figure's own, whose layout is not ours
+        ax.figure.colorbar(image, cax=beside, label="log10 of the gradient's norm")
     for row, step in zip(*np.nonzero(~is_finite), strict=True):
         ax.axvspan((step - 0.5) * dt, (step + 0.5) * dt, 1 - (row + 1) / rows, 1 - row / rows, color="black", lw=0)
     ax.set_ylim(rows - 0.5, -0.5)
