@@ -12,10 +12,12 @@ from . import init as init
 from . import losses as losses
 from . import metrics as metrics
 from . import models as models
+from . import nn as nn
 from . import plot as plot
 from . import train as train
 from ._cell import AbstractCell as AbstractCell
 from ._cell import AbstractSequenceCell as AbstractSequenceCell
+from ._cell import Stateful as Stateful
 from ._cell import Stateless as Stateless
 from ._cell import as_cell as as_cell
 from ._container import Concatenate as Concatenate
@@ -82,6 +84,7 @@ from ._reset import ZeroReset as ZeroReset
 from ._scale import Scale as Scale
 from ._spike import EscapeNoise as EscapeNoise
 from ._spike import MultiSpike as MultiSpike
+from ._statistics import with_statistics as with_statistics
 from ._surrogate import AbstractSpike as AbstractSpike
 from ._surrogate import AbstractSurrogate as AbstractSurrogate
 from ._surrogate import ATan as ATan

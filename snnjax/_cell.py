@@ -15,6 +15,7 @@ from ._errors import InputError
 from ._events import Events
 from ._misc import type_name
 from ._primitive import rows
+from ._statistics import kept
 from ._types import Key, Keys, Out, State, Trajectory
 
 
@@ -97,6 +98,52 @@ class AbstractSequenceCell(AbstractCell[State]):
         **Returns:** the state after the last step, the outputs, and the states after every step, the last
         two with time on axis 0.
         """
+
+
+class AbstractWholeSequenceCell(AbstractSequenceCell[State]):
+    """A cell that may need to see all steps before it knows its first output, such as a norm over time in training.
+
+    Where it does, `unroll` runs networks part by part over the whole sequence, and never in chunks.
+    """
+
+    @property
+    @abc.abstractmethod
+    def needs_all(self) -> bool:
+        """Whether it does, as it is now."""
+
+
+def needs_all(cell: Any) -> bool:
+    """Whether anything inside of a cell needs to see the whole sequence at once."""
+
+    def is_whole(node: Any) -> bool:
+        return isinstance(node, AbstractWholeSequenceCell)
+
+    return any(is_whole(node) and node.needs_all for node in jax.tree.leaves(cell, is_leaf=is_whole))
+
+
+class AllSeen(eqx.Module):
+    """State of a cell that needs the whole sequence: once it has seen one, it takes no more steps.
+
+    The flag is part of the structure, so that loops over steps or chunks are refused where they are traced.
+    """
+
+    statistics: eqx.nn.State
+    seen: bool = eqx.field(default=False, static=True)
+
+
+def advice(*states: Any) -> str:
+    """What to do about states with an `AllSeen` that was used up; empty without one."""
+
+    def is_seen(node: Any) -> bool:
+        return isinstance(node, AllSeen)
+
+    if not any(map(is_seen, jax.tree.leaves(states, is_leaf=is_seen))):
+        return ""
+    return (
+        "\nA norm over time needs the whole sequence at once in training: it cannot be stepped, streamed, or stand "
+        "inside of a feedback loop. Use `eqx.nn.inference_mode(model)`, or a norm with statistics of its own for each "
+        "step."
+    )
 
 
 def _accepts_key(layer: Callable) -> bool:
@@ -209,22 +256,41 @@ class Stateless(AbstractSequenceCell[None]):
         return None, ys, None
 
 
-_STATEFUL_LAYER = (
-    "{name} keeps state of its own in an `eqx.nn.State`; cells take their state as an argument. Use a layer "
-    "without running statistics, such as `eqx.nn.LayerNorm` or `eqx.nn.GroupNorm`."
-)
+class Stateful(AbstractCell[eqx.nn.State]):
+    """An Equinox layer that keeps something between calls in an `eqx.nn.State`, as a cell: one call per step.
+
+    What it keeps goes on from step to step. `unroll(..., statistics=statistics)` begins with what the last sequence
+    left, and returns what this one leaves. The containers wrap such layers by themselves.
+
+    **Arguments:**
+
+    - `layer`: called as `layer(x, state, key=key)`, such as `eqx.nn.BatchNorm` or `eqx.nn.SpectralNorm`.
+    """
+
+    layer: eqx.nn.StatefulLayer
+
+    def init_state(self, x: Any, *, key: Key = None) -> eqx.nn.State:
+        del x, key
+        return kept(self.layer, self.layer)
+
+    def __call__(self, state: eqx.nn.State, x: Any, *, key: Key = None) -> tuple[eqx.nn.State, Out]:
+        layer: Any = self.layer
+        with jax.named_scope(f"snn.{type_name(layer)}"):
+            # Equinox makes a state that was set unusable; whoever called may still look at its own.
+            out, after = layer(x, jax.tree.map(lambda a: a, state), key=key)
+        return after, out
 
 
 def as_cell(layer: Any) -> AbstractCell:
-    """Any layer as a cell: a cell is returned as it is, another callable is wrapped in `Stateless`.
+    """Any layer as a cell: a cell is returned as it is, another callable is wrapped.
 
     **Arguments:**
 
     - `layer`: a cell, an `eqx.nn` layer, another callable module, or a function.
 
-    **Returns:** a cell.
+    **Returns:** a cell: `Stateful` for layers with an `eqx.nn.State`, `Stateless` for others.
 
-    Raises a `TypeError` for what cannot be called, and for layers with hidden state.
+    Raises a `TypeError` for what cannot be called.
 
     ```python
     import jax
@@ -236,7 +302,7 @@ def as_cell(layer: Any) -> AbstractCell:
     if isinstance(layer, AbstractCell):
         return layer
     if isinstance(layer, eqx.nn.StatefulLayer) and layer.is_stateful():
-        raise TypeError(_STATEFUL_LAYER.format(name=type_name(layer)))
+        return Stateful(layer)
     if isinstance(layer, type) or not callable(layer):
         raise TypeError(
             f"a container was given {layer!r}; it takes cells, Equinox layers and functions. "

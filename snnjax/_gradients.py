@@ -135,8 +135,9 @@ def _report(model: PyTree, loss: Callable, xs: Array, targets: PyTree, limit: Ar
     def heard(model: PyTree, x: Array, key: Key) -> dict:
         return unroll(tap(model), x, key=key, record=lambda s, out: {n: t.heard for n, t in taps(s).items()})[1]
 
-    one = None if keys is None else keys[0]
-    shapes = {n: s for n, s in eqx.filter_eval_shape(heard, model, xs[0], one).items() if _is_current(s)}
+    # Mapped as by `train.batch_loss`, for norms that look at the whole batch.
+    over_batch = eqx.filter_vmap(heard, in_axes=(None, 0, None if keys is None else 0), axis_name="batch")
+    shapes = {n: s for n, s in eqx.filter_eval_shape(over_batch, model, xs, keys).items() if _is_current(s)}
     if not shapes:
         raise InputError(
             "gradient_report was given a model without neurons that hear floating-point currents; it takes one with "
@@ -161,10 +162,10 @@ def _report(model: PyTree, loss: Callable, xs: Array, targets: PyTree, limit: Ar
     def mean_loss(leaves: tuple) -> tuple[Array, dict]:
         trained, pushes = leaves
         axes = (None, 0), 0, None if targets is None else 0, None if keys is None else 0
-        values, rates = eqx.filter_vmap(value, in_axes=axes)((trained, pushes), xs, targets, keys)
+        values, rates = eqx.filter_vmap(value, in_axes=axes, axis_name="batch")((trained, pushes), xs, targets, keys)
         return jnp.mean(values), jax.tree.map(jnp.mean, rates)
 
-    pushes = {name: jnp.zeros((batch, *s.shape), s.dtype) for name, s in shapes.items()}
+    pushes = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
     (mean, rates), (of_leaves, of_pushes) = eqx.filter_value_and_grad(mean_loss, has_aux=True)((trained, pushes))
     layers = tuple(name for name in names_of(tap(model)) if name in shapes)
     # Of an example's own loss: the mean divided every one by their number. Neurons of any shape become one axis.

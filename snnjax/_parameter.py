@@ -241,7 +241,7 @@ def resolve(model: PyTree) -> PyTree:
 
 
 def trainable(model: PyTree) -> PyTree:
-    """Which leaves of a model are trained: every floating-point array that is not under `Fixed`.
+    """Which leaves of a model are trained: every floating-point array that is not under `Fixed`, nor kept statistics.
 
     **Arguments:**
 
@@ -261,9 +261,12 @@ def trainable(model: PyTree) -> PyTree:
     ```
     """
 
+    def is_constant(node: Any) -> bool:
+        return isinstance(node, Fixed | eqx.nn.StateIndex)
+
     def spec(node: Any) -> PyTree:
-        if isinstance(node, Fixed):
+        if is_constant(node):
             return jax.tree.map(lambda _: False, node)
         return jax.tree.map(eqx.is_inexact_array, node)
 
-    return jax.tree.map(spec, model, is_leaf=_is_parameter)
+    return jax.tree.map(spec, model, is_leaf=lambda node: is_constant(node) or _is_parameter(node))

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ._cell import AbstractCell, AbstractSequenceCell, RunPart, Stateless, step_output
+from ._cell import AbstractCell, AbstractSequenceCell, AbstractWholeSequenceCell, RunPart, Stateless, step_output
 from ._container import Edge
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
@@ -95,7 +95,7 @@ class Probe(AbstractSequenceCell[Probed]):
 
 def is_neuron_cell(node: Any) -> bool:
     """A cell with state of its own and no other cell inside, unless it says that it is one with what it holds."""
-    if not isinstance(node, AbstractCell) or isinstance(node, Stateless):
+    if not isinstance(node, AbstractCell) or isinstance(node, Stateless | AbstractWholeSequenceCell):
         return False
     if node.is_neuron:
         return True

@@ -1,7 +1,7 @@
 """The driver: the only place that knows about time."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import equinox as eqx
 import jax
@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Int, PyTree
 
-from ._cell import AbstractCell, AbstractSequenceCell, as_cell
+from ._cell import AbstractCell, AbstractSequenceCell, Stateless, advice, as_cell, needs_all
 from ._errors import InputError, inside, join_path
 from ._kernel import AbstractKernel, Recompute
 from ._loop import BPTT, AbstractLoop, in_chunks, tile
 from ._misc import split_key, type_name
 from ._parameter import resolve
+from ._statistics import updated_by, with_statistics
 from ._types import Key, Keys, Out, Trajectory
 
 
@@ -51,16 +52,19 @@ class _Run(eqx.Module):
     kernel: AbstractKernel
     watch: Callable | None = None
     path: str = ""
+    loop: AbstractLoop | None = None  # for each part by itself, where the whole is not to be cut into chunks
 
     def __call__(
         self, name: str, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, keep_states: bool = False
     ) -> tuple[Any, Trajectory, PyTree]:
         keep_states, path = keep_states or self.keep_states, join_path(self.path, name)
         with inside(name):
-            run = _Run(keep_states, self.check, self.total, self.start, self.kernel, self.watch, path)
+            run = _Run(keep_states, self.check, self.total, self.start, self.kernel, self.watch, path, self.loop)
             return run.whole(cell, state, xs, keys)
 
     def whole(self, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys) -> tuple[Any, Trajectory, PyTree]:
+        if self.loop is not None and not isinstance(cell, Stateless) and not needs_all(cell):
+            return self._in_chunks(self.loop, cell, state, xs, keys)
         is_sequence = isinstance(cell, AbstractSequenceCell)
         label = f"{self.path} ({_label(cell)})" if self.path else _label(cell)
         if self.check and (self.path or not is_sequence):  # a network's input is its first layer's
@@ -73,6 +77,17 @@ class _Run(eqx.Module):
             self.watch(self.path, cell, state, xs, keys, outs)
         if self.check:
             outs = self._checked(outs, (outs, states), label)
+        return final, outs, states
+
+    def _in_chunks(
+        self, loop: AbstractLoop, cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys
+    ) -> tuple[Any, Trajectory, PyTree]:
+        def run_chunk(state: Any, steps: Any, start: Int[Array, ""] | int) -> tuple[Any, Any]:
+            run = _Run(self.keep_states, self.check, self.total, start, self.kernel, self.watch, self.path)
+            state, outs, states = run.whole(cell, state, *steps)
+            return state, (outs, states)
+
+        final, (outs, states) = loop(run_chunk, state, (xs, keys))
         return final, outs, states
 
     def _step_through(
@@ -153,7 +168,7 @@ def _checked_transition(cell: AbstractCell, state: Any, result: Any) -> tuple[An
             f"before: {eqx.tree_pformat(before)}\n"
             f"after:  {eqx.tree_pformat(after)}\n"
             f"A state keeps its structure, shapes and dtypes. Make `init_state` return what a step "
-            f"returns; a dtype is kept by `.astype(state.dtype)`."
+            f"returns; a dtype is kept by `.astype(state.dtype)`.{advice(state)}"
         )
     return result
 
@@ -168,7 +183,7 @@ def _check_state(cell: AbstractCell, state: Any, expected: Any) -> None:
         raise InputError(
             f"the state given to unroll is not a state of this {type_name(cell)} for inputs of this "
             f"shape:\n" + "\n".join(lines) + "\nPass the final state of an earlier `unroll` of the same "
-            "model and input shape, or leave `state` out."
+            "model and input shape, or leave `state` out." + advice(state)
         )
 
 
@@ -188,6 +203,7 @@ def check_time(xs: Trajectory) -> None:
         )
 
 
+@overload
 def unroll(
     cell: Any,
     xs: Trajectory,
@@ -198,7 +214,37 @@ def unroll(
     loop: AbstractLoop = BPTT(),
     check: bool = False,
     kernel: AbstractKernel = Recompute(),
-) -> tuple[Any, PyTree]:
+    statistics: None = None,
+) -> tuple[Any, PyTree]: ...
+
+
+@overload
+def unroll(
+    cell: Any,
+    xs: Trajectory,
+    state: Any = None,
+    *,
+    key: Key = None,
+    record: Callable[[Any, Out], PyTree] | None = None,
+    loop: AbstractLoop = BPTT(),
+    check: bool = False,
+    kernel: AbstractKernel = Recompute(),
+    statistics: eqx.nn.State,
+) -> tuple[Any, PyTree, eqx.nn.State]: ...
+
+
+def unroll(
+    cell: Any,
+    xs: Trajectory,
+    state: Any = None,
+    *,
+    key: Key = None,
+    record: Callable[[Any, Out], PyTree] | None = None,
+    loop: AbstractLoop = BPTT(),
+    check: bool = False,
+    kernel: AbstractKernel = Recompute(),
+    statistics: eqx.nn.State | None = None,
+) -> Any:
     """Run a cell, or a whole network, over a sequence.
 
     **Arguments:**
@@ -215,8 +261,10 @@ def unroll(
     - `check`: raise at run time if a value is NaN or infinite, with the name of the layer and the first such
         step. Costs time; for debugging.
     - `kernel`: how the loop of a cell over the steps is run and differentiated: `Recompute()`, or `Autodiff()`.
+    - `statistics`: what norms keep between sequences, of a model that was made by `eqx.nn.make_with_state`.
 
-    **Returns:** the state after the last step, and the outputs (or recordings) with time on axis 0.
+    **Returns:** the state after the last step, and the outputs (or recordings) with time on axis 0; with `statistics`
+    also these as they are after the sequence. In inference mode they stay the same.
 
     Raises an `InputError` (a `ValueError`) for inputs a layer cannot take, no time steps, a state of another
     model or shape, and a cell whose step changes the structure of its state.
@@ -231,7 +279,11 @@ def unroll(
     ```
     """
     # Compiled as a whole also when called eagerly: what is not recorded is then not kept either.
-    return _compiled(as_cell(cell), xs, state, key, record, loop, check, kernel)
+    if statistics is None:
+        return _compiled(as_cell(cell), xs, state, key, record, loop, check, kernel)
+    cell = as_cell(with_statistics(cell, statistics))
+    final, ys = _compiled(cell, xs, state, key, record, loop, check, kernel)
+    return final, ys, updated_by(statistics, final)
 
 
 def run_part(cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, kernel: AbstractKernel) -> tuple:
@@ -241,7 +293,8 @@ def run_part(cell: AbstractCell, state: Any, xs: Trajectory, keys: Keys, kernel:
 
 def tile_of(cell: AbstractCell, steps: int) -> int:
     """How many steps all layers of a network are run for, before they are for the next ones."""
-    return tile(steps) if isinstance(cell, AbstractSequenceCell) and jax.default_backend() == "cpu" else steps
+    tiled = isinstance(cell, AbstractSequenceCell) and not needs_all(cell) and jax.default_backend() == "cpu"
+    return tile(steps) if tiled else steps
 
 
 def run_whole(
@@ -275,14 +328,18 @@ def run_whole(
     # The key of a step depends on its index only, so that a sequence may be cut anywhere.
     keys = None if step_key is None else jax.vmap(lambda t: jr.fold_in(step_key, t))(start + jnp.arange(total))
 
+    parts_loop = loop if needs_all(cell) else None
+
     def run_chunk(state: Any, steps: Any, start: Int[Array, ""] | int) -> tuple[Any, PyTree]:
         xs, keys = steps
-        run = _Run(record is not None or check, check, total, start, kernel, watch)
+        run = _Run(record is not None or check, check, total, start, kernel, watch, loop=parts_loop)
         state, outs, states = run.whole(cell, state, xs, keys)
         return state, outs if record is None else jax.vmap(record)(states, outs)
 
     if type(loop) is BPTT and watch is None:  # who watches sees each layer's whole sequence
         return in_chunks(run_chunk, state, (xs, keys), tile_of(cell, total))
+    if parts_loop is not None:
+        return run_chunk(state, (xs, keys), 0)
     return loop(run_chunk, state, (xs, keys))
 
 

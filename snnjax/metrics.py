@@ -147,7 +147,7 @@ def firing_rates(model: PyTree, xs: Array, *, key: Key = None) -> dict[str, Floa
         return {name: firing_rate(p.out) for name, p in seen.items() if p.spiking}
 
     keys = None if key is None else jr.split(key, xs.shape[0])
-    rates = jax.vmap(one, in_axes=(0, None if keys is None else 0))(xs, keys)
+    rates = jax.vmap(one, in_axes=(0, None if keys is None else 0), axis_name="batch")(xs, keys)
     return jax.tree.map(jnp.mean, rates)
 
 

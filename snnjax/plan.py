@@ -296,7 +296,7 @@ def memory(
 
         run, inputs = one, (arrays, xs, key)
         if batch is not None:
-            run = jax.vmap(one, in_axes=(None, (None, 1, 0)), out_axes=(0, 1))
+            run = jax.vmap(one, in_axes=(None, (None, 1, 0)), out_axes=(0, 1), axis_name="batch")
             widened = jax.tree.map(lambda a: jax.ShapeDtypeStruct((a.shape[0], batch, *a.shape[1:]), a.dtype), xs)
             inputs = arrays, widened, None if key is None else jr.split(key, batch)
         forward[str(loop)] = temporary_bytes(run, params, inputs)

@@ -340,9 +340,9 @@ def test_containers_refuse_what_is_no_layer(unchecked):
     assert "raised inside layers[1]" in caught.value.__notes__
     with pytest.raises(TypeError, match="Make an instance"):
         snn.as_cell(snn.LIF)
-    norm = eqx.nn.BatchNorm(3, axis_name="batch", mode="batch")
-    with pytest.raises(TypeError, match="keeps state of its own"):
-        snn.Sequential(norm)
+    norm, _ = eqx.nn.make_with_state(eqx.nn.BatchNorm)(3, axis_name="batch", mode="batch")
+    with pytest.raises(snn.InputError, match="and was given none"):
+        snn.unroll(snn.Sequential(norm), jnp.ones((4, 3)))
 
 
 def test_shapes_that_do_not_add():

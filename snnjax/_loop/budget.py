@@ -84,8 +84,9 @@ class Budget(AbstractLoop):
         many = run if self.batch == 1 else jax.vmap(run, in_axes=(None, 1), out_axes=(0, 1))
         try:
             return backward_bytes(many, params, leaves)
-        except ValueError as error:
+        except (ValueError, AssertionError, NameError) as error:  # the latter two: JAX's, for means over a named axis
             raise InputError(
                 f"Budget could not compile this model on its own: {error}\nIt takes models without parts that are only "
-                f"known where they are used. Inside of a `jax.shard_map` choose the loop with the help of `snn.memory`."
+                f"known where they are used. Inside of a `jax.shard_map`, and with norms whose means are over a batch, "
+                f"pass the loop: `CheckpointedBPTT()`."
             ) from error

@@ -20,7 +20,7 @@ from .._reset import AbstractReset, NoReset
 from .._tap import Tap, taps
 from .._types import Key
 from .._unroll import unroll
-from ._places import Place, Weights, places
+from ._places import Place, Weights, places, without_dropout
 
 
 class _Response(NamedTuple):
@@ -192,7 +192,7 @@ def _checked(value: Array, is_good: Array, place: Place, given: str) -> Array:
 @eqx.filter_jit
 def _respond(model: PyTree, xs: Array, index: Array, key: Array) -> _Response:
     """What the layers that drive a place put on its membranes, per weight."""
-    model, found = eqx.nn.inference_mode(model), places(model)
+    model, found = without_dropout(model), places(model)
     nodes = {place.name: place.get for place in found}
     nodes |= {w.path: w.get for place in found for w in (*place.heard.weights, *place.heard.feedback)}
 
@@ -204,7 +204,7 @@ def _respond(model: PyTree, xs: Array, index: Array, key: Array) -> _Response:
         tapped = eqx.tree_at(get, model, tapped)
         return unroll(tapped, x, key=key, record=lambda s, out: {n: t.heard for n, t in taps(s).items()})[1]
 
-    ears = jax.vmap(heard)(xs, jr.split(key, xs.shape[0]))
+    ears = jax.vmap(heard, axis_name="batch")(xs, jr.split(key, xs.shape[0]))
     most = max(len(place.heard.weights) + len(place.heard.feedback) for place in found)
     # All places in one program, so that it is compiled once; only one of them is computed.
     return jax.lax.switch(index, [partial(_response, model, place, ears, most) for place in found])

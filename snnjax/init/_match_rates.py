@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .._types import Key
 from ..metrics import firing_rates
-from ._places import Place, places, scaled
+from ._places import Place, places, scaled, without_dropout
 
 _LOWEST_GAIN, _HIGHEST_GAIN = 1e-3, 1e3
 _FIRST_STRIDE = math.log(2.0)
@@ -58,7 +58,8 @@ def match_rates(
 
     **Arguments:**
 
-    - `model`: a cell or a container; dropout is off while the rates are measured.
+    - `model`: a cell or a container; dropout is off while the rates are measured, and norms with
+        statistics of the batch normalise the sample.
     - `xs`: a sample batch of encoded sequences, `(batch, time, *shape)`; a few dozen will do.
     - `lower`, `upper`: the range, in spikes per neuron and step.
     - `key`: for stochastic layers; the same numbers are used for every gain that is tried.
@@ -104,7 +105,7 @@ def _find_gains(model: PyTree, xs: Array, bounds: tuple[Array, Array], key: Key)
 
     Later layers do not matter to it, except where there is feedback; and then it is looked at again.
     """
-    found, model = places(model), eqx.nn.inference_mode(model)
+    found, model = places(model), without_dropout(model)
 
     def measure(gains: Array) -> Array:
         tried = model

@@ -8,8 +8,8 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-from .._cell import AbstractCell, Stateless
-from .._container import Edge, Graph, Parallel, Recurrent, Residual
+from .._cell import AbstractCell, AbstractWholeSequenceCell, Stateful, Stateless
+from .._container import Edge, Graph, Parallel, Recurrent, Residual, Sequential
 from .._misc import type_name
 from .._parameter import AbstractParameter
 from .._probe import Probe, is_neuron_cell, is_spiking
@@ -61,9 +61,19 @@ def scaled(model: PyTree, weights: tuple[Weights, ...], gain: Any) -> PyTree:
     return eqx.tree_at(get, model, [_times(layer, gain) for layer in get(model)])
 
 
+def without_dropout(model: PyTree) -> PyTree:
+    """The model in inference mode, but for norms: they do what they do in training, where rates matter."""
+
+    def is_norm(node: Any) -> bool:
+        return isinstance(node, eqx.Module) and any(map(_is_kept, vars(node).values()))
+
+    return jax.tree.map(lambda n: n if is_norm(n) else eqx.nn.inference_mode(n), model, is_leaf=is_norm)
+
+
 def _times(layer: Any, gain: Any) -> Any:
     if not isinstance(layer, AbstractCell):
-        return jax.tree.map(lambda a: a * _as(gain, a) if eqx.is_inexact_array(a) else a, layer)
+        # What a norm keeps between sequences is none of its weights.
+        return jax.tree.map(lambda a: a * _as(gain, a) if eqx.is_inexact_array(a) else a, layer, is_leaf=_is_kept)
     # A cell may hold numbers that are no weights, such as delays.
     if any(isinstance(p, _PROJECTIONS) for p in _projections(layer)):
         return jax.tree.map(lambda n: _times(n, gain) if _is_projection(n) else n, layer, is_leaf=_is_projection)
@@ -79,6 +89,10 @@ def _weight_fields(cell: AbstractCell) -> list[str]:
     """The fields of a cell of one of the usual names that hold something to scale."""
     names = [f.name for f in dataclasses.fields(cell) if f.name in ("weight", "bias")]
     return [name for name in names if jax.tree.leaves(eqx.filter(getattr(cell, name), eqx.is_inexact_array))]
+
+
+def _is_kept(node: Any) -> bool:
+    return isinstance(node, eqx.nn.StateIndex)
 
 
 def _is_projection(node: Any) -> bool:
@@ -121,7 +135,7 @@ def _walk(node: Any, path: str, get: _Get, heard: Heard) -> _Found:
     """The spiking layers inside `node`, and the weights nearest to what it puts out; `heard` is what drives it."""
     if isinstance(node, _NO_LAYERS):
         return [], heard.weights
-    if isinstance(node, Stateless):
+    if isinstance(node, Stateless | Stateful):
         return _walk(node.layer, f"{path}.layer", _then(get, lambda m: m.layer), heard)
     if isinstance(node, Graph):
         return _in_graph(node, path, get, heard)
@@ -129,13 +143,15 @@ def _walk(node: Any, path: str, get: _Get, heard: Heard) -> _Found:
         return _in_recurrent(node, path, get, heard)
     if isinstance(node, Parallel | Residual):
         return _in_branches(node, path, get, heard)
+    if isinstance(node, Sequential | tuple | list | dict):
+        return _one_after_another(node, path, get, heard)
     if isinstance(node, Probe):  # firing rates list it by its own name, or as what it is
         found, weights = _walk(node.cell, f"{path}.cell", _then(get, lambda m: m.cell), heard)
         name = node.name or type_name(node)
         return [Place(name, place.get, place.heard) for place in found], weights
-    if is_neuron_cell(node):
+    if is_neuron_cell(node) or isinstance(node, AbstractWholeSequenceCell):
         return _at_neuron(node, path, get, heard)
-    if isinstance(node, AbstractCell | tuple | list | dict):
+    if isinstance(node, AbstractCell):
         return _one_after_another(node, path, get, heard)
     if isinstance(node, eqx.Module) and _has_weights(node):
         return [], (Weights(path, get),)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from .. import decode
 from .._loop import BPTT, AbstractLoop
 from .._probe import observations, probe
+from .._statistics import held, updated_by
 from .._unroll import unroll
 from ..losses import cross_entropy
 from ..metrics import firing_rate, is_correct
@@ -23,7 +24,8 @@ class Classify(eqx.Module):
     """The loss of a classifier: unroll, read out one score per class, cross-entropy.
 
     Called as `value, metrics = loss(model, example, key)`. The metrics are `accuracy` and, under `rates`, the
-    mean firing rate of every spiking layer.
+    mean firing rate of every spiking layer; and for a model with its statistics inside, under `statistics`, what these
+    are after the example.
 
     **Arguments:**
 
@@ -58,24 +60,28 @@ class Classify(eqx.Module):
 
     def logits(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, " classes"], dict[str, Array]]:
         """The scores of the classes for one example, and the firing rate of every spiking layer."""
-        scores, spikes, mask = self._run(model, example, key)
+        scores, spikes, mask, _ = self._run(model, example, key)
         return scores, {n: firing_rate(zs, mask) for n, zs in spikes.items()}
 
-    def _run(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, " classes"], dict[str, Array], Any]:
+    def _run(self, model: PyTree, example: Any, key: Array) -> tuple[Array, dict[str, Array], Any, Any]:
+        """The scores, the spikes of every spiking layer, the mask, and the final state."""
         x, _, *rest = example
         mask = rest[0] if rest else None
         encode_key, model_key = jr.split(key)
         xs = x if self.encode is None else self.encode(x, encode_key)
-        _, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
-        return self.readout(ys, mask), spikes, mask
+        final, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
+        return self.readout(ys, mask), spikes, mask, final
 
     def __call__(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, ""], dict]:
-        scores, spikes, mask = self._run(model, example, key)
+        scores, spikes, mask, final = self._run(model, example, key)
         label = example[1]
         rates = {n: firing_rate(zs, mask) for n, zs in spikes.items()}
         metrics = {"accuracy": is_correct(scores, label), "rates": rates}
+        statistics = held(model)
+        if statistics is not None:
+            metrics["statistics"] = updated_by(statistics, final)
         value = cross_entropy(scores, label, smoothing=self.smoothing)
-        if self.penalty is None or not spikes:
-            return value, metrics
-        penalty = sum(self.penalty(zs, mask) for zs in spikes.values())
-        return value + penalty, metrics | {"penalty": penalty}
+        if self.penalty is not None and spikes:
+            metrics["penalty"] = sum(self.penalty(zs, mask) for zs in spikes.values())
+            value = value + metrics["penalty"]
+        return value, metrics

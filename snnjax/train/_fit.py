@@ -45,7 +45,8 @@ def fit(
 
     **Arguments:**
 
-    - `model`: any pytree; every array in it that is not under `Fixed` is trained.
+    - `model`: any pytree; every array in it that is not under `Fixed` is trained. Norms that keep statistics have them
+        inside: `snn.with_statistics(*eqx.nn.make_with_state(build)(key))`.
     - `optimiser`: an optax optimiser.
     - `loss`: `loss(model, example, key) -> (value, metrics)` for one example, such as `Classify()`.
     - `data`: arrays with examples on axis 0; for `Classify` a `snnjax.data.Split`, or `snnjax.data.Buckets`.

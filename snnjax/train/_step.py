@@ -11,6 +11,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PyTree
 
 from .._parameter import trainable
+from .._statistics import with_statistics
 from ..data import Batch, batches
 
 if TYPE_CHECKING:
@@ -22,22 +23,25 @@ def batch_loss(loss: Callable, model: PyTree, batch: Batch, key: Array) -> tuple
 
     **Arguments:**
 
-    - `loss`: `loss(model, example, key) -> (value, metrics)` for one example.
+    - `loss`: `loss(model, example, key) -> (value, metrics)` for one example. It is mapped over the axis `"batch"`.
     - `model`: any pytree.
     - `batch`: examples on axis 0, and their weights; see `snnjax.data.batches`.
     - `key`: split into one key per row.
 
-    **Returns:** the mean loss, and the mean metrics with the loss among them.
+    **Returns:** the mean loss, and the mean metrics with the loss among them. Under `statistics`, if there are any, is
+    what norms keep between batches.
     """
     keys = jr.split(key, batch.weight.shape[0])
-    values, metrics = eqx.filter_vmap(loss, in_axes=(None, 0, 0))(model, batch.example, keys)
+    values, metrics = eqx.filter_vmap(loss, in_axes=(None, 0, 0), axis_name="batch")(model, batch.example, keys)
+    statistics = metrics.pop("statistics", None)
+    kept = {} if statistics is None else {"statistics": jax.tree.map(lambda of_rows: of_rows[0], statistics)}
 
     def mean(per_row: Array) -> Array:
         weight = jnp.asarray(batch.weight).astype(per_row.dtype)
         return jnp.sum(per_row * weight) / jnp.sum(weight)
 
     value = mean(values)
-    return value, {"loss": value, **jax.tree.map(mean, metrics)}
+    return value, {"loss": value, **jax.tree.map(mean, metrics), **kept}
 
 
 def update(
@@ -54,7 +58,8 @@ def update(
 
     - `optimiser`: an optax optimiser, made ready by `optimiser.init(eqx.filter(model, trainable(model)))`.
     - `loss`: for one example.
-    - `model`, `opt_state`: what is trained.
+    - `model`, `opt_state`: what is trained. What norms keep between batches is inside of the model, see
+        `with_statistics`, and is replaced by what the loss has under `statistics` among its metrics.
     - `batch`: see `snnjax.data.batches`.
     - `key`: for encoders and stochastic layers.
 
@@ -68,7 +73,10 @@ def update(
 
     gradients, metrics = gradient(trained)
     updates, opt_state = optimiser.update(gradients, opt_state, trained)
-    return eqx.combine(eqx.apply_updates(trained, updates), rest), opt_state, metrics
+    model = eqx.combine(eqx.apply_updates(trained, updates), rest)
+    if "statistics" in metrics:
+        model = with_statistics(model, metrics.pop("statistics"))
+    return model, opt_state, metrics
 
 
 def make_step(optimiser: "optax.GradientTransformation", loss: Callable) -> Callable:
@@ -83,7 +91,9 @@ def make_step(optimiser: "optax.GradientTransformation", loss: Callable) -> Call
 
 @eqx.filter_jit
 def _evaluate_batch(loss: Callable, model: PyTree, batch: Batch, key: Array) -> dict:
-    return batch_loss(loss, model, batch, key)[1]
+    metrics = batch_loss(loss, model, batch, key)[1]
+    metrics.pop("statistics", None)
+    return metrics
 
 
 def evaluate(model: PyTree, loss: Callable, data: PyTree, *, batch_size: int = 256, key: Array) -> dict:
