@@ -95,3 +95,16 @@ def test_a_new_slope_does_not_compile_anew():
 
     values = [gradient(snn.train.with_slope(model, slope), XS[0]).layers[-2].weight for slope in (1.0, 25.0)]
     assert jax.tree.all(jax.tree.map(lambda a: bool(jnp.all(jnp.isfinite(a))), values))
+
+
+@pytest.mark.slow
+def test_a_residual_network_with_statistics_of_the_batch_comes_into_range():
+    def build(key):
+        return snn.models.sew_resnet(10, 1, (1, 1), 8, norm=snn.nn.ThresholdBatchNorm, key=key)
+
+    model = in_dtype(snn.with_statistics(*eqx.nn.make_with_state(build)(jr.key(0))), jnp.float32)
+    images = jnp.asarray(DIGITS.train.x[:16]).reshape(16, 1, 8, 8).astype(jnp.float32)
+    xs = jax.vmap(lambda x: snn.encode.direct(x, 4))(images)
+    rates = snn.metrics.firing_rates(snn.init.match_rates(model, xs), xs)
+    assert len(rates) == 6
+    assert all(0.05 <= rate <= 0.25 for rate in rates.values())

@@ -131,6 +131,25 @@ def test_graphs_and_random_layers():
     assert np.all(np.isfinite(report.norm))
 
 
+def test_norms_that_look_at_the_batch():
+    """The gradient of the whole batch's loss: an example moves the statistics that others are normalised with."""
+
+    def build():
+        return snn.Sequential(snn.LI(tau=3.0), snn.nn.ThresholdBatchNorm(6), snn.LI(tau=2.0))
+
+    model = snn.with_statistics(*eqx.nn.make_with_state(build)())
+    report = metrics.gradient_report(model, lambda ys: jnp.sum(ys**2), XS)
+
+    def mean_loss(pushes):
+        def one(x, push):
+            return jnp.sum(snn.unroll(model, x + push)[1] ** 2)
+
+        return jax.vmap(one, axis_name="batch")(XS, pushes).mean()
+
+    g = 4 * np.asarray(jax.grad(mean_loss)(jnp.zeros_like(XS)))
+    np.testing.assert_allclose(report.norm[0], np.sqrt((g**2).sum(axis=2).mean(axis=0)), rtol=1e-8)
+
+
 def test_what_has_no_gradients():
     with pytest.raises(ValueError, match="a model without neurons"):
         metrics.gradient_report(_linear(0), lambda ys: ys.sum(), XS)

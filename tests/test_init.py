@@ -163,7 +163,14 @@ def _convolutional():
     )
 
 
+def _normed():
+    """A projection and its norm in a chain of their own, as blocks of convolutions have them."""
+    block = snn.Sequential(snn.Sequential(_linear(0), snn.nn.ThresholdBatchNorm(16)), snn.LIF(tau=2.0))
+    return block, snn.Sequential(snn.Sequential(_linear(1, 16, 16), eqx.nn.LayerNorm(16)), snn.LIF(tau=2.0))
+
+
 MODELS = {
+    "norms": (lambda: snn.with_statistics(*eqx.nn.make_with_state(lambda: snn.Sequential(*_normed()))()), 2),
     "graph": (_graph, 3),
     "residual": (_residual, 8),
     "spikes added": (lambda: snn.Sequential(*[snn.Residual(_chain(i)) for i in range(6)]), 12),
@@ -367,3 +374,13 @@ def test_sparse_and_recurrent_refuse():
         snn.init.Sparse()(jr.key(0), (3, 4))
     with pytest.raises(ValueError, match=r"no `Recurrent` has an eqx.nn.Linear"):
         snn.init.recurrent(deep(1), snn.init.Sparse(), key=jr.key(0))
+
+
+def test_gains_go_to_the_norm_and_not_to_its_statistics():
+    make, _ = MODELS["norms"]
+    model = make()
+    matched = snn.init.match_rates(model, XS, lower=0.25, upper=0.35)
+    before, after = model[0][0], matched[0][0]
+    assert_equal(after[0].weight, before[0].weight)
+    assert float(after[1].weight[0]) != 1
+    assert_equal(after[1].running.init, before[1].running.init)
