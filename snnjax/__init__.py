@@ -12,6 +12,7 @@ from . import init as init
 from . import losses as losses
 from . import metrics as metrics
 from . import models as models
+from . import nn as nn
 from . import plot as plot
 from . import train as train
 from ._cell import AbstractCell as AbstractCell

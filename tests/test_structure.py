@@ -19,7 +19,7 @@ LAYERS = [
     ["_delay"],
     ["_unroll", "_container", "_delayed_linear", "_spike", "_synapse"],
     ["_neuron"],
-    ["_probe", "functional", "plan", "stream"],
+    ["_probe", "functional", "nn", "plan", "stream"],
     ["data", "decode", "encode", "export"],
     ["losses"],
     ["metrics", "plot"],

@@ -8,3 +8,4 @@ from .loop import Linear as Linear
 from .loop import run as run
 from .placed import placed as placed
 from .rows import rows as rows
+from .synapses import spread as spread

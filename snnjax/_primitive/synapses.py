@@ -1,0 +1,262 @@
+"""Sums over a list of synapses, in time proportional to the number of synapses whose input is not zero.
+
+`weight[s] * x[pre[s]] * g[post[s]]`, summed over all synapses, is linear in each of the three. Leaving one of them out
+gives the product (`spread`), its gradient for the input (`collect`) and that for the weights (`pair`); the derivatives of
+each are the other two. The list is sorted by `pre`; the synapses of input `i` are `start[i]` to `start[i + 1]`.
+
+On a CPU the inputs that are not zero are found one after the other, in however many there are: there is no list of spikes
+whose capacity could be exceeded. If so many are active that this takes longer, all synapses are added up.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+import jax.numpy as jnp
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import Array, Float, Int
+
+from .placed import placed
+
+# Inputs are looked through in blocks: first for a block with anything in it, then inside of that.
+_BLOCK = 200
+# What the loop spends on an input beside its synapses, in the time that one synapse takes.
+_OVERHEAD = 500
+
+_spread = jex.Primitive("snnjax_spread")
+_collect = jex.Primitive("snnjax_collect")
+_pair = jex.Primitive("snnjax_pair")
+
+
+def spread(
+    x: Float[Array, " inputs"],
+    weight: Float[Array, " synapses"],
+    pre: Int[Array, " synapses"],
+    post: Int[Array, " synapses"],
+    start: Int[Array, " inputs+1"],
+    *,
+    size: int,
+    longest: int,
+) -> Float[Array, " size"]:
+    """For each of `size` outputs the sum of `weight[s] * x[pre[s]]` over its synapses.
+
+    `longest`: the largest number of synapses of an input. `x` and `weight` are of one dtype.
+    """
+    if placed(x, weight):
+        return _spread_all(x, weight, pre, post, size=size)
+    return _spread.bind(x, weight, pre, post, start, size=size, longest=longest)
+
+
+def _spread_all(x: Any, weight: Any, pre: Any, post: Any, *, size: int) -> Any:
+    zeros = jnp.zeros_like(x, shape=(size,))
+    return zeros.at[post].add(weight * x.at[pre].get(mode="promise_in_bounds"), mode="promise_in_bounds")
+
+
+def _pair_all(x: Any, g: Any, pre: Any, post: Any) -> Any:
+    return x.at[pre].get(mode="promise_in_bounds") * g.at[post].get(mode="promise_in_bounds")
+
+
+def _for_active(x: Any, act: Callable, carry: Any) -> Any:
+    """`carry = act(carry, i, x[i])` for every `i` where `x` is not zero; NaN is not."""
+    size = x.shape[0]
+    block = min(_BLOCK, size)
+    whole = size // block * block
+    flags = (x[:whole].reshape(-1, block) != 0).any(axis=1)
+    if whole < size:
+        flags = jnp.concatenate([flags, (x[whole:] != 0).any(keepdims=True)])
+
+    def next_block(state: Any) -> Any:
+        flags, carry = state
+        at = jnp.argmax(flags).astype(jnp.int32)
+        # The last block begins earlier than it should, where the inputs are not a whole number of blocks.
+        begin = jnp.minimum(at * block, size - block)
+        values = jax.lax.dynamic_slice(x, (begin,), (block,))
+        if whole < size:
+            values = jnp.where(jnp.arange(block) >= at * block - begin, values, 0)
+
+        def next_input(state: Any) -> Any:
+            values, carry = state
+            i = jnp.argmax(values != 0).astype(jnp.int32)
+            carry = act(carry, begin + i, values[i])
+            return values.at[i].set(0), carry
+
+        _, carry = jax.lax.while_loop(lambda state: (state[0] != 0).any(), next_input, (values, carry))
+        return flags.at[at].set(False), carry
+
+    return jax.lax.while_loop(lambda state: state[0].any(), next_block, (flags, carry))[1]
+
+
+def _row(start: Any, i: Any, synapses: int, longest: int) -> tuple:
+    """Where a window of `longest` synapses begins that holds those of input `i`, and which of it these are."""
+    begin = jnp.minimum(start[i], synapses - longest)
+    within = begin + jnp.arange(longest, dtype=start.dtype)
+    return begin, (within >= start[i]) & (within < start[i + 1])
+
+
+def _few(x: Any, synapses: int, longest: int) -> Any:
+    active = (x != 0).sum(dtype=jnp.int32).astype(jnp.float32)
+    return active * (longest + _OVERHEAD) < synapses
+
+
+def _spread_active(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
+    synapses = weight.shape[0]
+
+    def add(total: Any, i: Any, value: Any) -> Any:
+        begin, mine = _row(start, i, synapses, longest)
+        weights = jax.lax.dynamic_slice(weight, (begin,), (longest,))
+        targets = jax.lax.dynamic_slice(post, (begin,), (longest,))
+        return total.at[targets].add(jnp.where(mine, weights * value, 0), mode="promise_in_bounds")
+
+    def events() -> Any:
+        return _for_active(x, add, jnp.zeros_like(x, shape=(size,)))
+
+    return jax.lax.cond(_few(x, synapses, longest), events, lambda: _spread_all(x, weight, pre, post, size=size))
+
+
+def _each(function: Callable, *args: Any, together: int = 1) -> Any:
+    """A function of vectors for each along the leading axes, `together` at a time."""
+    lead = args[0].shape[:-1]
+    if not lead:
+        return function(*args)
+    flat = tuple(a.reshape(-1, a.shape[-1]) for a in args)
+    ys = jax.lax.map(lambda args: function(*args), flat, batch_size=None if together == 1 else together)
+    return ys.reshape(*lead, *ys.shape[1:])
+
+
+def _together(synapses: int) -> int:
+    """How many vectors hardware that wants much to do gets at once: their products are all in memory."""
+    return max(1, 2**24 // max(synapses, 1))
+
+
+def _spread_rows(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
+    del start, longest
+    one = partial(_spread_all, weight=weight, pre=pre, post=post, size=size)
+    return _each(one, x, together=_together(pre.shape[0]))
+
+
+def _spread_rows_in_turn(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
+    if weight.shape[0] == 0:
+        return jnp.zeros_like(x, shape=(*x.shape[:-1], size))
+    one = partial(_spread_active, weight=weight, pre=pre, post=post, start=start, size=size, longest=longest)
+    return _each(one, x)
+
+
+def _collect_rows(
+    g: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int, in_turn: bool
+) -> Any:
+    del size, longest
+    one = partial(_spread_all, weight=weight, pre=post, post=pre, size=start.shape[0] - 1)
+    return _each(one, g, together=1 if in_turn else _together(pre.shape[0]))
+
+
+def _pair_rows(x: Any, g: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int, in_turn: bool) -> Any:
+    """Summed over all leading axes."""
+    del size
+    synapses = pre.shape[0]
+    if x.ndim == 1 or synapses == 0:
+        return _pair_all(x.reshape(-1, x.shape[-1])[0], g.reshape(-1, g.shape[-1])[0], pre, post)
+
+    def step(total: Any, one: Any) -> Any:
+        x, g = one
+
+        def add(total: Any, i: Any, value: Any) -> Any:
+            begin, mine = _row(start, i, synapses, longest)
+            heard = g.at[jax.lax.dynamic_slice(post, (begin,), (longest,))].get(mode="promise_in_bounds")
+            before = jax.lax.dynamic_slice(total, (begin,), (longest,))
+            return jax.lax.dynamic_update_slice(total, before + jnp.where(mine, value * heard, 0), (begin,))
+
+        def add_all(total: Any) -> Any:
+            return total + _pair_all(x, g, pre, post)
+
+        if not in_turn:
+            return add_all(total), None
+        few = _few(x, synapses, longest)
+        return jax.lax.cond(few, lambda total: _for_active(x, add, total), add_all, total), None
+
+    zeros = jnp.zeros_like(x, shape=(synapses,))
+    return jax.lax.scan(step, zeros, (x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])))[0]
+
+
+def _mapped(function: Callable, args: tuple, dims: tuple) -> tuple:
+    """For each of a batch in turn: a loop inside of `jax.vmap` would go on for all until the last is done."""
+    moved = [a if d is None else jnp.moveaxis(a, d, 0) for a, d in zip(args, dims, strict=True)]
+
+    def one(batched: list) -> Any:
+        left = iter(batched)
+        return function(*(a if d is None else next(left) for a, d in zip(args, dims, strict=True)))
+
+    return jax.lax.map(one, [a for a, d in zip(moved, dims, strict=True) if d is not None]), 0
+
+
+def _product_batched(primitive: jex.Primitive, args: tuple, dims: tuple, **sizes: int) -> tuple:
+    if any(d is not None for d in dims[1:]):
+        return _mapped(partial(primitive.bind, **sizes), args, dims)
+    x, d = args[0], dims[0]
+    if d == x.ndim - 1:
+        x, d = jnp.moveaxis(x, d, 0), 0
+    return primitive.bind(x, *args[1:], **sizes), d
+
+
+def _jvp(primitive: jex.Primitive, primals: tuple, tangents: tuple, **sizes: int) -> tuple:
+    """Of a function that is linear in each of its first two arguments."""
+    a, b, *lists = primals
+    parts = []
+    if type(tangents[0]) is not ad.Zero:
+        parts.append(primitive.bind(tangents[0], b, *lists, **sizes))
+    if type(tangents[1]) is not ad.Zero:
+        parts.append(primitive.bind(a, tangents[1], *lists, **sizes))
+    return primitive.bind(a, b, *lists, **sizes), sum(parts[1:], parts[0])
+
+
+def _spread_transposed(ct: Any, x: Any, weight: Any, *lists: Any, **sizes: int) -> list:
+    if ad.is_undefined_primal(x):
+        return [_collect.bind(ct, weight, *lists, **sizes), *[None] * 4]
+    return [None, _pair.bind(x, ct, *lists, **sizes), *[None] * 3]
+
+
+def _collect_transposed(ct: Any, g: Any, weight: Any, *lists: Any, **sizes: int) -> list:
+    if ad.is_undefined_primal(g):
+        return [_spread.bind(ct, weight, *lists, **sizes), *[None] * 4]
+    return [None, _pair.bind(ct, g, *lists, **sizes), *[None] * 3]
+
+
+def _pair_transposed(ct: Any, x: Any, g: Any, *lists: Any, **sizes: int) -> list:
+    if ad.is_undefined_primal(x):
+        return [_collect.bind(g, ct, *lists, **sizes), *[None] * 4]
+    return [None, _spread.bind(x, ct, *lists, **sizes), *[None] * 3]
+
+
+def _define(primitive: jex.Primitive, shape: Callable, everywhere: Callable, cpu: Callable) -> None:
+    primitive.def_abstract_eval(shape)
+    primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "longest")))
+    mlir.register_lowering(primitive, mlir.lower_fun(everywhere, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(cpu, multiple_results=False), platform="cpu")
+    ad.primitive_jvps[primitive] = partial(_jvp, primitive)
+
+
+_define(
+    _spread,
+    lambda x, *_, size, longest: x.update(shape=(*x.shape[:-1], size)),
+    _spread_rows,
+    _spread_rows_in_turn,
+)
+_define(
+    _collect,
+    lambda g, weight, pre, post, start, *, size, longest: g.update(shape=(*g.shape[:-1], start.shape[0] - 1)),
+    partial(_collect_rows, in_turn=False),
+    partial(_collect_rows, in_turn=True),
+)
+_define(
+    _pair,
+    lambda x, g, pre, *_, size, longest: x.update(shape=pre.shape),
+    partial(_pair_rows, in_turn=False),
+    partial(_pair_rows, in_turn=True),
+)
+ad.primitive_transposes[_spread] = _spread_transposed
+ad.primitive_transposes[_collect] = _collect_transposed
+ad.primitive_transposes[_pair] = _pair_transposed
+batching.primitive_batchers[_spread] = partial(_product_batched, _spread)
+batching.primitive_batchers[_collect] = partial(_product_batched, _collect)
+batching.primitive_batchers[_pair] = lambda args, dims, **sizes: _mapped(partial(_pair.bind, **sizes), args, dims)
