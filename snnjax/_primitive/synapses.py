@@ -1,13 +1,14 @@
 """Sums over a list of synapses, in time proportional to the number of synapses whose input is not zero.
 
 `weight[s] * x[pre[s]] * g[post[s]]`, summed over all synapses, is linear in each of the three. Leaving one of them out
-gives the product (`spread`), its gradient for the input (`collect`) and that for the weights (`pair`); the derivatives of
-each are the other two. The list is sorted by `pre`; the synapses of input `i` are `start[i]` to `start[i + 1]`.
+gives the product (`spread`), its gradient for the input (`collect`) and that for the weights (`pair`); the derivatives
+of each are the other two. The list is sorted by `pre`; the synapses of input `i` are `start[i]` to `start[i + 1]`.
 
-On a CPU the inputs that are not zero are found one after the other, in however many there are: there is no list of spikes
-whose capacity could be exceeded. If so many are active that this takes longer, all synapses are added up.
+On a CPU the inputs that are not zero are found one after the other. There is no list of spikes whose capacity could be
+exceeded: if so many inputs are active that it takes less time to add up all synapses, this is done instead.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,8 +21,6 @@ from jaxtyping import Array, Float, Int
 
 from .placed import placed
 
-# Inputs are looked through in blocks: first for a block with anything in it, then inside of that.
-_BLOCK = 200
 # What the loop spends on an input beside its synapses, in the time that one synapse takes.
 _OVERHEAD = 500
 
@@ -58,17 +57,24 @@ def _pair_all(x: Any, g: Any, pre: Any, post: Any) -> Any:
     return x.at[pre].get(mode="promise_in_bounds") * g.at[post].get(mode="promise_in_bounds")
 
 
-def _for_active(x: Any, act: Callable, carry: Any) -> Any:
-    """`carry = act(carry, i, x[i])` for every `i` where `x` is not zero; NaN is not."""
+def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]:
+    """`carry = act(carry, i, x[i])` for every `i` where `x` is not zero, in order; NaN is not zero.
+
+    Gives up after `most` inputs if there are more. Returns whether it did, and the carry.
+    """
     size = x.shape[0]
-    block = min(_BLOCK, size)
+    # First a block is looked for with anything in it, then the inputs inside.
+    block = min(size, max(64, math.isqrt(size)))
     whole = size // block * block
     flags = (x[:whole].reshape(-1, block) != 0).any(axis=1)
     if whole < size:
         flags = jnp.concatenate([flags, (x[whole:] != 0).any(keepdims=True)])
 
+    def goes_on(state: Any) -> Any:
+        return (state[0] != 0).any() & (state[1] >= 0)
+
     def next_block(state: Any) -> Any:
-        flags, carry = state
+        flags, left, carry = state
         at = jnp.argmax(flags).astype(jnp.int32)
         # The last block begins earlier than it should, where the inputs are not a whole number of blocks.
         begin = jnp.minimum(at * block, size - block)
@@ -77,15 +83,15 @@ def _for_active(x: Any, act: Callable, carry: Any) -> Any:
             values = jnp.where(jnp.arange(block) >= at * block - begin, values, 0)
 
         def next_input(state: Any) -> Any:
-            values, carry = state
+            values, left, carry = state
             i = jnp.argmax(values != 0).astype(jnp.int32)
-            carry = act(carry, begin + i, values[i])
-            return values.at[i].set(0), carry
+            return values.at[i].set(0), left - 1, act(carry, begin + i, values[i])
 
-        _, carry = jax.lax.while_loop(lambda state: (state[0] != 0).any(), next_input, (values, carry))
-        return flags.at[at].set(False), carry
+        _, left, carry = jax.lax.while_loop(goes_on, next_input, (values, left, carry))
+        return flags.at[at].set(False), left, carry
 
-    return jax.lax.while_loop(lambda state: state[0].any(), next_block, (flags, carry))[1]
+    _, left, carry = jax.lax.while_loop(goes_on, next_block, (flags, jnp.array(most, jnp.int32), carry))
+    return left < 0, carry
 
 
 def _row(start: Any, i: Any, synapses: int, longest: int) -> tuple:
@@ -95,9 +101,9 @@ def _row(start: Any, i: Any, synapses: int, longest: int) -> tuple:
     return begin, (within >= start[i]) & (within < start[i + 1])
 
 
-def _few(x: Any, synapses: int, longest: int) -> Any:
-    active = (x != 0).sum(dtype=jnp.int32).astype(jnp.float32)
-    return active * (longest + _OVERHEAD) < synapses
+def _worthwhile(synapses: int, longest: int) -> int:
+    """Up to how many inputs it takes less time to add up their synapses than all."""
+    return synapses // (longest + _OVERHEAD)
 
 
 def _spread_active(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
@@ -109,10 +115,15 @@ def _spread_active(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size
         targets = jax.lax.dynamic_slice(post, (begin,), (longest,))
         return total.at[targets].add(jnp.where(mine, weights * value, 0), mode="promise_in_bounds")
 
-    def events() -> Any:
-        return _for_active(x, add, jnp.zeros_like(x, shape=(size,)))
+    def add_all(total: Any) -> Any:
+        del total
+        return _spread_all(x, weight, pre, post, size=size)
 
-    return jax.lax.cond(_few(x, synapses, longest), events, lambda: _spread_all(x, weight, pre, post, size=size))
+    zeros, most = jnp.zeros_like(x, shape=(size,)), _worthwhile(synapses, longest)
+    if most == 0:
+        return add_all(zeros)
+    too_many, total = _for_active(x, add, zeros, most)
+    return jax.lax.cond(too_many, add_all, lambda total: total, total)
 
 
 def _each(function: Callable, *args: Any, together: int = 1) -> Any:
@@ -172,8 +183,8 @@ def _pair_rows(x: Any, g: Any, pre: Any, post: Any, start: Any, *, size: int, lo
 
         if not in_turn:
             return add_all(total), None
-        few = _few(x, synapses, longest)
-        return jax.lax.cond(few, lambda total: _for_active(x, add, total), add_all, total), None
+        few = (x != 0).sum() <= _worthwhile(synapses, longest)
+        return jax.lax.cond(few, lambda total: _for_active(x, add, total, x.shape[0])[1], add_all, total), None
 
     zeros = jnp.zeros_like(x, shape=(synapses,))
     return jax.lax.scan(step, zeros, (x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])))[0]

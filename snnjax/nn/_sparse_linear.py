@@ -1,10 +1,8 @@
 """Weights for the synapses there are."""
 
 import math
-from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -14,6 +12,7 @@ from .._errors import InputError
 from .._parameter import Param, as_parameter
 from .._primitive import spread
 from .._types import Key
+from ._operands import add_bias, operands
 from ._wiring import Synapses
 
 
@@ -23,9 +22,9 @@ class SparseLinear(eqx.Module):
     `out[o] = sum over the synapses s to o of weight[s] * x[pre[s]] + bias[o]`
 
     Memory is proportional to the number of synapses: two indices and a weight each. On a CPU the time of a step is
-    proportional to the number of synapses whose input is not zero, so that spikes cost what they reach and silence costs
-    a look at the inputs; there is no limit to how many may spike. The gradient for the weights touches the synapses
-    of inputs that were not zero, that for the inputs all synapses.
+    proportional to the number of synapses whose input is not zero, so that spikes cost what they reach and silence
+    costs a look at the inputs; there is no limit to how many may spike. The gradient takes time in proportion to all
+    synapses; outside of a `Recurrent` its part for the weights only to those whose input was not zero.
 
     **Arguments:**
 
@@ -70,10 +69,11 @@ class SparseLinear(eqx.Module):
         if weight is None:
             assert wkey is not None
             bound = 1 / np.sqrt(np.maximum(synapses.in_degrees, 1))
-            weight = jr.uniform(wkey, (synapses.count,), minval=-1) * bound[synapses.post]
-        if jnp.shape(weight) != (synapses.count,):
+            drawn = jr.uniform(wkey, (synapses.count,), minval=-1)
+            weight = drawn * jnp.asarray(bound[synapses.post], drawn.dtype)
+        if (shape := jnp.asarray(weight).shape) != (synapses.count,):
             raise InputError(
-                f"SparseLinear was given weights of shape {jnp.shape(weight)}; it takes ({synapses.count},), one for "
+                f"SparseLinear was given weights of shape {shape}; it takes ({synapses.count},), one for "
                 f"every synapse. For equal weights use `jnp.full(synapses.count, value)`."
             )
         self.weight = weight
@@ -96,20 +96,7 @@ class SparseLinear(eqx.Module):
 
     def __call__(self, x: Float[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
         del key
-        if jnp.shape(x) != (self.in_features,):
-            raise InputError(
-                f"SparseLinear was given one step of shape {jnp.shape(x)}; it takes ({self.in_features},). Time is axis "
-                f"0 of the sequence, a batch is `jax.vmap` over `unroll`."
-            )
-        weight = jnp.asarray(self.weight)
-        dtype = jnp.result_type(x.dtype, weight.dtype) if jnp.issubdtype(x.dtype, jnp.inexact) else weight.dtype
-        y = spread(
-            x.astype(dtype),
-            weight.astype(dtype),
-            self.pre,
-            self.post,
-            self.start,
-            size=self.out_features,
-            longest=self.longest,
-        )
-        return y if self.bias is None else y + self.bias.astype(dtype)
+        x, weight = operands(self, x, self.in_features, self.weight)
+        with jax.named_scope("snn.SparseLinear"):
+            lists = self.pre, self.post, self.start
+            return add_bias(spread(x, weight, *lists, size=self.out_features, longest=self.longest), self.bias)

@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from .._errors import InputError
 
@@ -62,6 +62,12 @@ class Synapses(eqx.Module):
         """How many synapses each input has."""
         return np.bincount(self.pre, minlength=self.in_features)
 
+    def mask(self) -> Bool[np.ndarray, "out in"]:
+        """Which pairs are connected, as a matrix."""
+        matrix = np.zeros((self.out_features, self.in_features), bool)
+        matrix[self.post, self.pre] = True
+        return matrix
+
 
 def _indices(name: str, values: Any, size: int) -> Int[np.ndarray, " synapses"]:
     array = np.asarray(values)
@@ -70,8 +76,7 @@ def _indices(name: str, values: Any, size: int) -> Int[np.ndarray, " synapses"]:
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer) or array.min() < 0 or array.max() >= size:
         raise InputError(
             f"Synapses.{name} was given an array of shape {array.shape} and dtype {array.dtype}"
-            f"{f', from {array.min()} to {array.max()}' if array.size else ''}; it takes a list of whole numbers from 0 "
-            f"to {size - 1}."
+            f", from {array.min()} to {array.max()}; it takes a list of whole numbers from 0 to {size - 1}."
         )
     return array.astype(np.int32)
 
