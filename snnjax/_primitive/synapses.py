@@ -71,7 +71,7 @@ def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]
         flags = jnp.concatenate([flags, (x[whole:] != 0).any(keepdims=True)])
 
     def goes_on(state: Any) -> Any:
-        return (state[0] != 0).any() & (state[1] >= 0)
+        return state[0].astype(bool).any() & (state[1] >= 0)
 
     def next_block(state: Any) -> Any:
         flags, left, carry = state
@@ -80,7 +80,7 @@ def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]
         begin = jnp.minimum(at * block, size - block)
         values = jax.lax.dynamic_slice(x, (begin,), (block,))
         if whole < size:
-            values = jnp.where(jnp.arange(block) >= at * block - begin, values, 0)
+            values = jnp.where(jnp.arange(block, dtype=jnp.int32) >= at * block - begin, values, 0)
 
         def next_input(state: Any) -> Any:
             values, left, carry = state

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from .._errors import InputError
 from .._parameter import Param, as_parameter
@@ -65,7 +65,7 @@ class BandedLinear(eqx.Module):
         self.bias = jr.uniform(bkey, (features,), minval=-bound, maxval=bound) if use_bias else None
         self.circular = circular
 
-    def __call__(self, x: Float[Array, " features"], *, key: Key = None) -> Float[Array, " features"]:
+    def __call__(self, x: Shaped[Array, " features"], *, key: Key = None) -> Float[Array, " features"]:
         del key
         weight = jnp.asarray(self.weight)
         width, features = weight.shape

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from .._errors import InputError
 from .._parameter import Param, as_parameter
@@ -76,7 +76,7 @@ class DaleLinear(eqx.Module):
         self.weight = Signed(jnp.maximum(drawn, 1e-6) * jnp.asarray(means, drawn.dtype)[None])
         self.bias = jnp.zeros(out_features, drawn.dtype) if use_bias else None
 
-    def __call__(self, x: Float[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
+    def __call__(self, x: Shaped[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
         del key
         weight = jnp.asarray(self.weight)
         x, weight = operands(self, x, weight.shape[1], weight)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from .._errors import InputError
 from .._parameter import Fixed, Param, as_parameter
@@ -20,8 +20,8 @@ class MaskedLinear(eqx.Module):
     """A linear layer with a mask that survives training: `out = (weight * mask) @ x + bias`.
 
     The mask multiplies the weights where they are used, so that whatever an optimiser, or weight decay, does to a
-    masked weight, it counts as zero and gets no gradient. For few synapses among many take `SparseLinear`, which does not
-    store those that do not exist.
+    masked weight, it counts as zero and gets no gradient. For few synapses among many take `SparseLinear`, which stores
+    only those that exist.
 
     **Arguments:**
 
@@ -61,7 +61,7 @@ class MaskedLinear(eqx.Module):
         self.bias = jr.uniform(bkey, given.shape[:1], minval=-1) * bound[:, 0] if use_bias else None
         self.mask = Fixed(jnp.asarray(given, drawn.dtype))
 
-    def __call__(self, x: Float[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
+    def __call__(self, x: Shaped[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
         del key
         mask = jnp.asarray(self.mask)
         x, weight = operands(self, x, mask.shape[1], self.weight)

@@ -3,10 +3,11 @@
 import math
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from .._errors import InputError
 from .._parameter import Param, as_parameter
@@ -94,7 +95,7 @@ class SparseLinear(eqx.Module):
         weight = jnp.asarray(self.weight)
         return jnp.zeros((self.out_features, self.in_features), weight.dtype).at[self.post, self.pre].add(weight)
 
-    def __call__(self, x: Float[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
+    def __call__(self, x: Shaped[Array, " in"], *, key: Key = None) -> Float[Array, " out"]:
         del key
         x, weight = operands(self, x, self.in_features, self.weight)
         with jax.named_scope("snn.SparseLinear"):
