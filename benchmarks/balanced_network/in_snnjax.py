@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from functools import partial
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -38,11 +37,10 @@ import snnjax as snn
 
 
 class State(eqx.Module):
-    """The spikes of the step before, and the states of the parts."""
+    """The spikes of the step before, the currents, excitatory before inhibitory ones, and the states of the neurons."""
 
     z: Any
-    excitation: Any
-    inhibition: Any
+    i: Any
     neurons: Any
 
 
@@ -51,24 +49,22 @@ class Balanced(snn.AbstractCell[State]):
 
     synapses: snn.nn.SparseLinear
     v: jax.Array
-    excitation: snn.AbstractCell
-    inhibition: snn.AbstractCell
     neurons: snn.AbstractCell
 
     def init_state(self, x: Any, *, key: Any = None) -> State:
         del x, key
         rest = jnp.zeros_like(self.v)
         neurons = eqx.tree_at(lambda s: s.state.v, self.neurons.init_state(rest), self.v)
-        return State(rest, self.excitation.init_state(rest), self.inhibition.init_state(rest), neurons)
+        return State(rest, jnp.concatenate([rest, rest]), neurons)
 
     def __call__(self, state: State, x: Any, *, key: Any = None) -> tuple[State, Any]:
         del x, key
-        exciting, inhibiting = self.synapses(state.z).reshape(2, -1)
-        excitation, ge = self.excitation(state.excitation, exciting)
-        inhibition, gi = self.inhibition(state.inhibition, inhibiting)
-        drive = gain(TAU_EXCITATORY) * ge + gain(TAU_INHIBITORY) * gi
+        i = self.synapses.add_to(state.i, state.z)
+        exciting, inhibiting = jnp.split(i, 2)
+        drive = gain(TAU_EXCITATORY) * exciting + gain(TAU_INHIBITORY) * inhibiting
         neurons, z = self.neurons(state.neurons, drive)
-        return State(z, excitation, inhibition, neurons), packed(z)
+        decay = jnp.repeat(jnp.exp(-DT / jnp.array([TAU_EXCITATORY, TAU_INHIBITORY], i.dtype)), z.size)
+        return State(z, decay * i, neurons), packed(z)
 
 
 def gain(tau: float) -> float:
@@ -95,13 +91,10 @@ def unpacked(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def network(given: dict[str, np.ndarray], synapses: snn.nn.Synapses, weight: np.ndarray, dtype: Any) -> Balanced:
     """`synapses` lead to one half of the outputs where they excite, to the other where they inhibit."""
-    current = partial(snn.ExponentialSynapse, dt=DT, arrival=snn.HeardUndecayed())
     membrane = snn.LIF(tau=TAU, dt=DT, threshold=THRESHOLD, rest=REST, reset=snn.ValueReset(value=RESET))
     return Balanced(
         snn.nn.SparseLinear(synapses, jnp.asarray(weight, dtype), use_bias=False),
         jnp.asarray(given["v"], dtype),
-        current(tau_i=TAU_EXCITATORY),
-        current(tau_i=TAU_INHIBITORY),
         # Brian2 looks at a neuron again in the step that begins one refractory period after the spike.
         snn.Refractory(membrane, period=REFRACTORY - DT, dt=DT),
     )

@@ -5,7 +5,7 @@ gives the product (`spread`), its gradient for the input (`collect`) and that fo
 of each are the other two. The list is sorted by `pre`; the synapses of input `i` are `start[i]` to `start[i + 1]`.
 
 On a CPU the inputs that are not zero are found one after the other. There is no list of spikes whose capacity could be
-exceeded: if so many inputs are active that it takes less time to add up all synapses, this is done instead.
+exceeded: when so many inputs are active that it takes less time to go through all synapses, this is done with the rest.
 """
 
 import math
@@ -25,6 +25,7 @@ from .placed import placed
 _OVERHEAD = 500
 
 _spread = jex.Primitive("snnjax_spread")
+_spread_onto = jex.Primitive("snnjax_spread_onto")
 _collect = jex.Primitive("snnjax_collect")
 _pair = jex.Primitive("snnjax_pair")
 
@@ -48,19 +49,38 @@ def spread(
     return _spread.bind(x, weight, pre, post, start, size=size, longest=longest)
 
 
+def spread_onto(
+    total: Float[Array, " size"],
+    x: Float[Array, " inputs"],
+    weight: Float[Array, " synapses"],
+    pre: Int[Array, " synapses"],
+    post: Int[Array, " synapses"],
+    start: Int[Array, " inputs+1"],
+    *,
+    longest: int,
+) -> Float[Array, " size"]:
+    """`total + spread(x, ...)`, of one dtype; in a loop over time it changes only what the active synapses reach."""
+    if placed(total, x, weight):
+        return _add_all(total, x, weight, pre, post)
+    return _spread_onto.bind(total, x, weight, pre, post, start, size=total.shape[0], longest=longest)
+
+
+def _add_all(total: Any, x: Any, weight: Any, pre: Any, post: Any) -> Any:
+    return total.at[post].add(weight * x.at[pre].get(mode="promise_in_bounds"), mode="promise_in_bounds")
+
+
 def _spread_all(x: Any, weight: Any, pre: Any, post: Any, *, size: int) -> Any:
-    zeros = jnp.zeros_like(x, shape=(size,))
-    return zeros.at[post].add(weight * x.at[pre].get(mode="promise_in_bounds"), mode="promise_in_bounds")
+    return _add_all(jnp.zeros_like(x, shape=(size,)), x, weight, pre, post)
 
 
 def _pair_all(x: Any, g: Any, pre: Any, post: Any) -> Any:
     return x.at[pre].get(mode="promise_in_bounds") * g.at[post].get(mode="promise_in_bounds")
 
 
-def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]:
+def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any, Any]:
     """`carry = act(carry, i, x[i])` for every `i` where `x` is not zero, in order; NaN is not zero.
 
-    Gives up after `most` inputs if there are more. Returns whether it did, and the carry.
+    Stops after `most` inputs, and one, if there are more. Returns whether it did, the last input, and the carry.
     """
     size = x.shape[0]
     # First a block is looked for with anything in it, then the inputs inside.
@@ -74,7 +94,7 @@ def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]
         return state[0].astype(bool).any() & (state[1] >= 0)
 
     def next_block(state: Any) -> Any:
-        flags, left, carry = state
+        flags, left, last, carry = state
         at = jnp.argmax(flags).astype(jnp.int32)
         # The last block begins earlier than it should, where the inputs are not a whole number of blocks.
         begin = jnp.minimum(at * block, size - block)
@@ -83,15 +103,16 @@ def _for_active(x: Any, act: Callable, carry: Any, most: int) -> tuple[Any, Any]
             values = jnp.where(jnp.arange(block, dtype=jnp.int32) >= at * block - begin, values, 0)
 
         def next_input(state: Any) -> Any:
-            values, left, carry = state
+            values, left, _, carry = state
             i = jnp.argmax(values != 0).astype(jnp.int32)
-            return values.at[i].set(0), left - 1, act(carry, begin + i, values[i])
+            return values.at[i].set(0), left - 1, begin + i, act(carry, begin + i, values[i])
 
-        _, left, carry = jax.lax.while_loop(goes_on, next_input, (values, left, carry))
-        return flags.at[at].set(False), left, carry
+        _, left, last, carry = jax.lax.while_loop(goes_on, next_input, (values, left, last, carry))
+        return flags.at[at].set(False), left, last, carry
 
-    _, left, carry = jax.lax.while_loop(goes_on, next_block, (flags, jnp.array(most, jnp.int32), carry))
-    return left < 0, carry
+    begin = flags, jnp.array(most, jnp.int32), jnp.array(-1, jnp.int32), carry
+    _, left, last, carry = jax.lax.while_loop(goes_on, next_block, begin)
+    return left < 0, last, carry
 
 
 def _row(start: Any, i: Any, synapses: int, longest: int) -> tuple:
@@ -106,8 +127,10 @@ def _worthwhile(synapses: int, longest: int) -> int:
     return synapses // (longest + _OVERHEAD)
 
 
-def _spread_active(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
+def _add_active(total: Any, x: Any, weight: Any, pre: Any, post: Any, start: Any, *, longest: int) -> Any:
     synapses = weight.shape[0]
+    if synapses == 0:
+        return total
 
     def add(total: Any, i: Any, value: Any) -> Any:
         begin, mine = _row(start, i, synapses, longest)
@@ -115,15 +138,15 @@ def _spread_active(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size
         targets = jax.lax.dynamic_slice(post, (begin,), (longest,))
         return total.at[targets].add(jnp.where(mine, weights * value, 0), mode="promise_in_bounds")
 
-    def add_all(total: Any) -> Any:
-        del total
-        return _spread_all(x, weight, pre, post, size=size)
+    def add_rest(total: Any) -> Any:
+        rest = jnp.where(jnp.arange(x.shape[0], dtype=jnp.int32) > last, x, 0)
+        return _add_all(total, rest, weight, pre, post)
 
-    zeros, most = jnp.zeros_like(x, shape=(size,)), _worthwhile(synapses, longest)
+    most = _worthwhile(synapses, longest)
     if most == 0:
-        return add_all(zeros)
-    too_many, total = _for_active(x, add, zeros, most)
-    return jax.lax.cond(too_many, add_all, lambda total: total, total)
+        return _add_all(total, x, weight, pre, post)
+    more, last, total = _for_active(x, add, total, most)
+    return jax.lax.cond(more, add_rest, lambda total: total, total)
 
 
 def _each(function: Callable, *args: Any, together: int = 1) -> Any:
@@ -147,11 +170,18 @@ def _spread_rows(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: 
     return _each(one, x, together=_together(pre.shape[0]))
 
 
-def _spread_rows_in_turn(x: Any, weight: Any, pre: Any, post: Any, start: Any, *, size: int, longest: int) -> Any:
-    if weight.shape[0] == 0:
-        return jnp.zeros_like(x, shape=(*x.shape[:-1], size))
-    one = partial(_spread_active, weight=weight, pre=pre, post=post, start=start, size=size, longest=longest)
-    return _each(one, x)
+def _spread_rows_in_turn(x: Any, *synapses: Any, size: int, longest: int) -> Any:
+    zeros = jnp.zeros_like(x, shape=(size,))
+    return _each(lambda x: _add_active(zeros, x, *synapses, longest=longest), x)
+
+
+def _spread_onto_in_turn(total: Any, *args: Any, size: int, longest: int) -> Any:
+    del size
+    return _add_active(total, *args, longest=longest)
+
+
+def _spread_onto_added(total: Any, *args: Any, **sizes: int) -> Any:
+    return total + _spread.bind(*args, **sizes)
 
 
 def _collect_rows(
@@ -184,7 +214,7 @@ def _pair_rows(x: Any, g: Any, pre: Any, post: Any, start: Any, *, size: int, lo
         if not in_turn:
             return add_all(total), None
         few = (x != 0).sum() <= _worthwhile(synapses, longest)
-        return jax.lax.cond(few, lambda total: _for_active(x, add, total, x.shape[0])[1], add_all, total), None
+        return jax.lax.cond(few, lambda total: _for_active(x, add, total, x.shape[0])[2], add_all, total), None
 
     zeros = jnp.zeros_like(x, shape=(synapses,))
     return jax.lax.scan(step, zeros, (x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])))[0]
@@ -210,7 +240,27 @@ def _product_batched(primitive: jex.Primitive, args: tuple, dims: tuple, **sizes
     return primitive.bind(x, *args[1:], **sizes), d
 
 
+def _spread_onto_batched(args: tuple, dims: tuple, **sizes: int) -> tuple:
+    total = args[0][None] if dims[0] is None else jnp.moveaxis(args[0], dims[0], 0)
+    if all(d is None for d in dims[1:]):
+        return total + _spread.bind(*args[1:], **sizes)[None], 0
+    added, d = _product_batched(_spread, args[1:], dims[1:], **sizes)
+    return total + jnp.moveaxis(added, d, 0), 0
+
+
+def _spread_onto_jvp(primals: tuple, tangents: tuple, **sizes: int) -> tuple:
+    out = _spread_onto.bind(*primals, **sizes)
+    parts = [] if type(tangents[0]) is ad.Zero else [tangents[0]]
+    if any(type(t) is not ad.Zero for t in tangents[1:3]):
+        parts.append(_tangent(_spread, primals[1:], tangents[1:], **sizes))
+    return out, sum(parts[1:], parts[0])
+
+
 def _jvp(primitive: jex.Primitive, primals: tuple, tangents: tuple, **sizes: int) -> tuple:
+    return primitive.bind(*primals, **sizes), _tangent(primitive, primals, tangents, **sizes)
+
+
+def _tangent(primitive: jex.Primitive, primals: tuple, tangents: tuple, **sizes: int) -> Any:
     """Of a function that is linear in each of its first two arguments."""
     a, b, *lists = primals
     parts = []
@@ -218,7 +268,7 @@ def _jvp(primitive: jex.Primitive, primals: tuple, tangents: tuple, **sizes: int
         parts.append(primitive.bind(tangents[0], b, *lists, **sizes))
     if type(tangents[1]) is not ad.Zero:
         parts.append(primitive.bind(a, tangents[1], *lists, **sizes))
-    return primitive.bind(a, b, *lists, **sizes), sum(parts[1:], parts[0])
+    return sum(parts[1:], parts[0])
 
 
 def _spread_transposed(ct: Any, x: Any, weight: Any, *lists: Any, **sizes: int) -> list:
@@ -244,7 +294,6 @@ def _define(primitive: jex.Primitive, shape: Callable, everywhere: Callable, cpu
     primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "longest")))
     mlir.register_lowering(primitive, mlir.lower_fun(everywhere, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(cpu, multiple_results=False), platform="cpu")
-    ad.primitive_jvps[primitive] = partial(_jvp, primitive)
 
 
 _define(
@@ -265,9 +314,14 @@ _define(
     partial(_pair_rows, in_turn=False),
     partial(_pair_rows, in_turn=True),
 )
+_define(_spread_onto, lambda total, *_, size, longest: total, _spread_onto_added, _spread_onto_in_turn)
+for _primitive in (_spread, _collect, _pair):
+    ad.primitive_jvps[_primitive] = partial(_jvp, _primitive)
+ad.primitive_jvps[_spread_onto] = _spread_onto_jvp
 ad.primitive_transposes[_spread] = _spread_transposed
 ad.primitive_transposes[_collect] = _collect_transposed
 ad.primitive_transposes[_pair] = _pair_transposed
 batching.primitive_batchers[_spread] = partial(_product_batched, _spread)
 batching.primitive_batchers[_collect] = partial(_product_batched, _collect)
 batching.primitive_batchers[_pair] = lambda args, dims, **sizes: _mapped(partial(_pair.bind, **sizes), args, dims)
+batching.primitive_batchers[_spread_onto] = _spread_onto_batched

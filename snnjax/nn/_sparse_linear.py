@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Shaped
 
 from .._errors import InputError
 from .._parameter import Param, as_parameter
-from .._primitive import spread
+from .._primitive import spread, spread_onto
 from .._types import Key
 from ._operands import add_bias, operands
 from ._wiring import Synapses
@@ -101,3 +101,19 @@ class SparseLinear(eqx.Module):
         with jax.named_scope("snn.SparseLinear"):
             lists = self.pre, self.post, self.start
             return add_bias(spread(x, weight, *lists, size=self.out_features, longest=self.longest), self.bias)
+
+    def add_to(self, total: Float[Array, " out"], x: Shaped[Array, " in"]) -> Float[Array, " out"]:
+        """`total + layer(x)`, for currents that go on: without spikes no output is looked at.
+
+        In a cell of your own, an exponential current of all synapses of a kind is
+        `i = decay * layer.add_to(i, z)`. Raises an `InputError` for sizes that do not fit.
+        """
+        x, weight = operands(self, x, self.in_features, self.weight)
+        if total.shape != (self.out_features,):
+            raise InputError(
+                f"SparseLinear.add_to was given a total of shape {total.shape}; it takes ({self.out_features},), the "
+                f"number of outputs."
+            )
+        with jax.named_scope("snn.SparseLinear"):
+            total = add_bias(total.astype(x.dtype), self.bias)
+            return spread_onto(total, x, weight, self.pre, self.post, self.start, longest=self.longest)
