@@ -3,7 +3,7 @@
     python benchmarks/balanced.py [--neurons 10000] [--rounds 9] [--brian2 PYTHON] [--out FOLDER]
 
 80 % of the neurons excite, 20 % inhibit, each pair is connected with probability 2 %: the network CUBA of Brette et al.
-(2007) after Vogels and Abbott (2005), in steps of 0.1 ms; see `balanced_network/_model.py`. All contestants get the
+(2007) after Vogels and Abbott (2005), in steps of 0.1 ms; see `contestants/balanced/_model.py`. All contestants get the
 same synapses and the same initial membranes, integrate exactly, and deliver a spike in the next step. Each is a process
 of one thread, they take turns; compiling is timed apart. `--brian2` is a Python that has Brian2, which needs an older
 NumPy than others may want (`pip install brian2 cython "numpy<2.3"`, and a C++ compiler); without it snnjax runs alone.
@@ -22,12 +22,12 @@ from typing import Any
 import jax
 import numpy as np
 from _report import RESULTS, Page, write
-from balanced_network._model import DT, PROBABILITY, hear
-from balanced_network._model import statistics as statistics_of
+from contestants.balanced._model import DT, PROBABILITY, hear
+from contestants.balanced._model import statistics as statistics_of
 
 import snnjax as snn
 
-FOLDER = Path(__file__).parent / "balanced_network"
+FOLDER = Path(__file__).parent / "contestants" / "balanced"
 OURS = {"snnjax float32": ("in_snnjax.py", "float32"), "snnjax float64": ("in_snnjax.py", "float64")}
 THEIRS = {
     "Brian2 Cython float64": ("in_brian2.py", "cython", "float64"),

@@ -105,14 +105,13 @@ def standalone(folder: Path, name: str, profiled: bool) -> None:
     begin = time.perf_counter()
     net, monitor, steps = network(folder)
     spent = where / "seconds.txt"
-    b.device.insert_code(
-        "before_network_run",
-        "const clock_t cpu_begin = clock(); const auto begin = std::chrono::steady_clock::now();",
-    )
+    clocks = "clock_gettime(CLOCK_MONOTONIC, &{0}); clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu_{0});"
+    read = "timespec {0}, cpu_{0}; " + clocks
+    since = "{0}end.tv_sec - {0}begin.tv_sec + 1e-9 * ({0}end.tv_nsec - {0}begin.tv_nsec)"
+    b.device.insert_code("before_network_run", read.format("begin"))
     b.device.insert_code(
         "after_network_run",
-        "{const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;"
-        f'std::ofstream("{spent}") << wall.count() << " " << double(clock() - cpu_begin) / CLOCKS_PER_SEC;}}',
+        f'{read.format("end")} std::ofstream("{spent}") << {since.format("")} << " " << {since.format("cpu_")};',
     )
     net.run(steps * DT * ms, profile=profiled)
     built = time.perf_counter() - begin
