@@ -14,13 +14,13 @@ _LONGEST = 10_000_000  # bytes: no recording of a word is longer
 
 
 class Recordings(NamedTuple):
-    """The sounds, from -1 to 1, and for each of them what was said, by whom, and for which time."""
+    """The sounds, from -1 to 1, and for each of them what was said, by whom, and for which time (`take`)."""
 
     sounds: list[np.ndarray]
     rate: int
     label: np.ndarray
     speaker: np.ndarray
-    index: np.ndarray
+    take: np.ndarray
 
 
 def read(path: Path) -> Recordings:
@@ -36,8 +36,8 @@ def read(path: Path) -> Recordings:
                 continue
             file = archive.extractfile(member)
             assert file is not None  # a regular file
-            digit, speaker, index = name.groups()
-            found[int(digit), speaker, int(index)] = _sound(member.name, file.read())
+            digit, speaker, take = name.groups()
+            found[int(digit), speaker, int(take)] = _sound(member.name, file.read())
     if not found:
         raise ValueError(
             f"{path} holds no file of the name DIGIT_SPEAKER_INDEX.wav. Give the archive of the recordings of "
@@ -47,10 +47,10 @@ def read(path: Path) -> Recordings:
     if len(rates) > 1:
         raise ValueError(f"{path} holds recordings of the rates {sorted(rates)}; all must have one.")
     keys = sorted(found)
-    digits, speakers, indices = zip(*keys, strict=True)
+    digits, speakers, takes = zip(*keys, strict=True)
     sounds = [found[key][0] for key in keys]
     return Recordings(
-        sounds, rates.pop(), np.asarray(digits, np.int32), np.asarray(speakers), np.asarray(indices, np.int32)
+        sounds, rates.pop(), np.asarray(digits, np.int32), np.asarray(speakers), np.asarray(takes, np.int32)
     )
 
 

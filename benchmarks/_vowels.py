@@ -17,7 +17,8 @@ STEPS = 32
 
 def utterances(split: snn.data.Split, train: snn.data.Split) -> snn.data.Split:
     """The utterances of a split, `(example, step, coefficient)`."""
-    assert split.mask is not None and train.mask is not None
+    assert split.mask is not None
+    assert train.mask is not None
     frames = train.x[train.mask]
     xs = [_resampled((x[mask] - frames.mean(0)) / frames.std(0)) for x, mask in zip(split.x, split.mask, strict=True)]
     return snn.data.Split(np.stack(xs), split.label, None)

@@ -105,8 +105,8 @@ def spoken(options: argparse.Namespace) -> Iterator[Trial]:
     recordings = read(options.data)
     split = snn.data.Split(_speech.words(recordings), recordings.label, None)
     least = 5 if options.validate else 0
-    is_test = (recordings.index >= least) & (recordings.index < least + 5)
-    yield Trial("spoken", _part(split, recordings.index >= least + 5), _part(split, is_test))
+    is_test = (recordings.take >= least) & (recordings.take < least + 5)
+    yield Trial("spoken", _part(split, recordings.take >= least + 5), _part(split, is_test))
 
 
 def speakers(options: argparse.Namespace) -> Iterator[Trial]:

@@ -3,20 +3,16 @@
 import math
 
 import numpy as np
-from jaxtyping import Float, Float32, Num
+from jaxtyping import Float, Float32, Real
 
 from .._errors import InputError
 
 
-def _mel(hertz: float | Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    return 2595 * np.log10(1 + np.asarray(hertz) / 700)
+def _mel(hertz: float | int) -> float:
+    return 2595 * math.log10(1 + hertz / 700)
 
 
-def _hertz(mel: float | Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    return 700 * (10 ** (np.asarray(mel) / 2595) - 1)
-
-
-def mel_bands(bands: int, *, lowest: float = 0.0, highest: float = 4000.0) -> Float[np.ndarray, " bands+2"]:
+def mel_bands(bands: int, *, lowest: float | int = 0.0, highest: float | int = 4000.0) -> Float[np.ndarray, " corners"]:
     """The corners of overlapping bands that are equally wide on the mel scale, in Hz.
 
     `mel(f) = 2595 log10(1 + f / 700)`. Band `b` begins at corner `b`, peaks at `b + 1` and ends at `b + 2`.
@@ -45,10 +41,13 @@ def mel_bands(bands: int, *, lowest: float = 0.0, highest: float = 4000.0) -> Fl
         raise InputError(
             f"mel_bands was given lowest={lowest} and highest={highest}; it takes 0 <= lowest < highest, in Hz."
         )
-    return _hertz(np.linspace(_mel(lowest), _mel(highest), bands + 2))
+    mels = np.linspace(_mel(lowest), _mel(highest), bands + 2)
+    return 700 * (10 ** (mels / 2595) - 1)
 
 
-def _filters(corners: Float[np.ndarray, " corners"], hertz: Float[np.ndarray, " bins"]) -> Float[np.ndarray, "bins b"]:
+def _filters(
+    corners: Float[np.ndarray, " corners"], hertz: Float[np.ndarray, " bins"]
+) -> Float[np.ndarray, "bins bands"]:
     """Triangles of height 1, at the frequencies of a spectrum."""
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     rising = (hertz[:, None] - left) / (centre - left)
@@ -57,14 +56,14 @@ def _filters(corners: Float[np.ndarray, " corners"], hertz: Float[np.ndarray, " 
 
 
 def log_mel(
-    signal: Num[np.ndarray, " samples"],
-    rate: float,
+    signal: Real[np.ndarray, " samples"],
+    rate: float | int,
     *,
     bands: int = 64,
     window: float = 0.032,
     hop: float = 0.01,
-    lowest: float = 0.0,
-    highest: float | None = None,
+    lowest: float | int = 0.0,
+    highest: float | int | None = None,
     floor: float = 1e-10,
 ) -> Float32[np.ndarray, "time bands"]:
     """The logarithms of a sound's energies in bands of the mel scale, one row per `hop` seconds.
@@ -73,7 +72,7 @@ def log_mel(
     (see `mel_bands`), and `log(floor + energy)`. Windows lie inside the sound: a sound of `s` seconds has
     `1 + floor((s - window) / hop)` rows, and one that is shorter than a window is filled up with zeros.
 
-    Spectra have at least four points per window's inverse, and as many as the narrowest band needs to have one.
+    A spectrum has at least four times as many points as a window, and at least two for every half of a band.
 
     **Arguments:**
 
@@ -122,7 +121,7 @@ def log_mel(
     return np.log(floor + energy).astype(np.float32)
 
 
-def _check(signal: np.ndarray, rate: float, window: float, hop: float, floor: float) -> None:
+def _check(signal: np.ndarray, rate: float | int, window: float, hop: float, floor: float) -> None:
     if signal.ndim != 1 or not signal.size or not np.all(np.isfinite(signal)):
         raise InputError(
             f"log_mel was given a signal of shape {signal.shape}; it takes one of shape (samples,), with at least one "
