@@ -93,7 +93,7 @@ class Probe(AbstractSequenceCell[Probed]):
         return Probed(state, before, out, name=name, spiking=is_spiking(self.cell))
 
 
-def _is_neuron(node: Any) -> bool:
+def is_neuron_cell(node: Any) -> bool:
     """A cell with state of its own and no other cell inside, unless it says that it is one with what it holds."""
     if not isinstance(node, AbstractCell) or isinstance(node, Stateless | AbstractWholeSequenceCell):
         return False
@@ -126,14 +126,14 @@ def probe(model: PyTree) -> PyTree:
     """
 
     def wrap(path: Any, node: Any) -> Any:
-        if not _is_neuron(node):
+        if not is_neuron_cell(node):
             return node
         place = jax.tree_util.keystr(path).removeprefix(".")
         kind = type_name(node)
         return Probe(node, name=f"{place} ({kind})" if place else kind)
 
     def is_whole(node: Any) -> bool:
-        return isinstance(node, Edge) or _is_neuron(node)  # the delay of an edge is no neuron
+        return isinstance(node, Edge) or is_neuron_cell(node)  # the delay of an edge is no neuron
 
     return jax.tree_util.tree_map_with_path(wrap, model, is_leaf=is_whole)
 

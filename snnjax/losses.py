@@ -10,6 +10,8 @@ a sequence `(time, classes)` out with a decoder of `snnjax.decode` and hand the 
 | spiking, sequences of many lengths | `cross_entropy_rate` | as above, whatever the length |
 | leaky, without spikes | `cross_entropy_max_membrane` | the evidence is a short event |
 | leaky, without spikes | `cross_entropy_sum_membrane` | the evidence is spread over time |
+
+`rate_bounds`, `layer_rate_bounds` and `synchrony` are penalties on the spikes of a layer.
 """
 
 import jax
@@ -19,6 +21,9 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Integer
 
 from . import decode
+from ._penalties import _check_bounds
+from ._penalties import layer_rate_bounds as layer_rate_bounds
+from ._penalties import synchrony as synchrony
 
 
 def _check_logits(logits: Array) -> int:
@@ -326,11 +331,7 @@ def rate_bounds(
     complex function in spiking neural networks, 2021 (activity regularisation). There the upper
     bound is on the population and counts are penalised; here both are on the rate of each neuron.
     """
-    if not 0 <= lower <= upper:
-        raise ValueError(
-            f"lower is {lower} and upper is {upper}. Accepted is 0 <= lower <= upper, in spikes "
-            "per step. Use lower=0 or upper=1 for a bound that should not bind."
-        )
+    _check_bounds(lower, upper)
     rates = decode.rate(zs, mask)
     too_low, too_high = jax.nn.relu(lower - rates), jax.nn.relu(rates - upper)
     return jnp.mean(too_low**2 + too_high**2)

@@ -1,11 +1,12 @@
 """Metrics: numbers to look at, not to differentiate (their derivative is zero).
 
-`is_correct`, `firing_rate`, `silent_fraction` and `saturated_fraction` take ONE example. For a
+`is_correct`, `firing_rate`, `silent_fraction`, `saturated_fraction` and `synchrony` take ONE example. For a
 batch pass them through `jax.vmap` and average:
 
     jax.vmap(metrics.silent_fraction)(zs).mean()     # zs: (batch, time, *neurons)
 
-`accuracy` and `confusion_matrix` compare whole arrays of predictions with labels.
+`accuracy` and `confusion_matrix` compare whole arrays of predictions with labels; `firing_rates` and
+`gradient_report` look into a model, on a batch.
 """
 
 import equinox as eqx
@@ -16,6 +17,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Integer, PyTree
 
 from . import decode
+from ._gradients import GradientReport as GradientReport
+from ._gradients import gradient_report as gradient_report
+from ._penalties import synchrony as synchrony
 from ._probe import observations, probe
 from ._types import Key
 from ._unroll import unroll

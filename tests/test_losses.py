@@ -237,3 +237,79 @@ def test_rate_bounds_mask_and_shapes():
 def test_rate_bounds_order(bounds):
     with pytest.raises(ValueError, match=r"lower is .* Accepted is 0 <= lower <= upper"):
         losses.rate_bounds(jnp.zeros((4, 2)), *bounds)
+
+
+# layer_rate_bounds, synchrony
+
+
+def test_layer_rate_bounds_equals_numpy():
+    zs = (draw((9, 4, 3)) > 0.3).astype("float64")
+    mask = np.arange(9) < 6
+    rate = np.asarray(zs)[:6].mean()
+    for lower, upper in ((rate + 0.1, 1), (0, rate - 0.1), (0, 1)):
+        expected = max(lower - rate, 0) ** 2 + max(rate - upper, 0) ** 2
+        np.testing.assert_allclose(losses.layer_rate_bounds(zs, lower, upper, mask), expected, atol=1e-15)
+    assert losses.rate_bounds(zs, 0, rate) > losses.layer_rate_bounds(zs, 0, rate) == 0
+    assert jnp.isnan(losses.layer_rate_bounds(zs, 0, 1, jnp.zeros(9, bool)))
+    with pytest.raises(ValueError, match=r"lower is 0\.5 and upper is 0\.1"):
+        losses.layer_rate_bounds(zs, 0.5, 0.1)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("valid", [20, 13])
+def test_synchrony_equals_covariances(width, valid):
+    zs = np.asarray(draw((20, 5)) > 0.2, float)
+    counts = np.stack([zs[t : t + width].sum(axis=0) for t in range(valid - width + 1)])
+    covariance = np.cov(counts.T, bias=True)
+    expected = (covariance.sum() - np.trace(covariance)) / (4 * np.trace(covariance))
+    mask = None if valid == 20 else np.arange(20) < valid
+    np.testing.assert_allclose(losses.synchrony(jnp.asarray(zs), mask, width=width), expected, rtol=1e-12)
+    np.testing.assert_allclose(losses.synchrony(jnp.asarray(zs)[:, None], mask, width=width), expected, rtol=1e-12)
+
+
+def test_synchrony_of_independent_neurons_is_zero_whatever_their_number():
+    for neurons in (2, 10, 100):
+        zs = jax.random.bernoulli(jax.random.key(neurons), 0.2, (4000, neurons)).astype(float)
+        # A mean over N (N - 1) / 2 correlations of 4000 steps.
+        assert abs(losses.synchrony(zs)) < 4 * np.sqrt(2 / (neurons * (neurons - 1)) / 4000)
+        np.testing.assert_allclose(losses.synchrony(jnp.tile(zs[:, :1], (1, neurons))), 1, rtol=1e-12)
+
+
+def test_synchrony_in_wider_windows():
+    """Two neurons that always fire two steps apart."""
+    zs = np.zeros((400, 2))
+    starts = np.cumsum(np.random.default_rng(0).integers(8, 20, 20))
+    zs[starts, 0] = zs[starts + 2, 1] = 1
+    assert losses.synchrony(jnp.asarray(zs)) < 0 < 0.6 < losses.synchrony(jnp.asarray(zs), width=10)
+
+
+def test_synchrony_where_nothing_can_be_said():
+    constant = jnp.ones((5, 3))
+    assert losses.synchrony(constant) == 0 == losses.synchrony(jnp.zeros((5, 3)))
+    assert losses.synchrony(jnp.asarray(draw((5, 1)))) == 0
+    assert jnp.isnan(losses.synchrony(constant, jnp.zeros(5, bool)))
+    assert jnp.isnan(losses.synchrony(jnp.asarray(draw((5, 3))).at[2, 1].set(jnp.nan)))
+    assert not jnp.isnan(jax.grad(losses.synchrony)(constant)).any()
+    for width in (0, 6):
+        with pytest.raises(ValueError, match=f"width is {width}, of 5 steps"):
+            losses.synchrony(constant, width=width)
+
+
+def test_the_gradient_of_synchrony_equals_finite_differences():
+    zs = draw((7, 3))
+    gradient = jax.grad(lambda zs: losses.synchrony(zs, width=2))(zs)
+    step = 1e-6
+    for at in ((0, 0), (3, 2), (6, 1)):
+        up, down = (losses.synchrony(zs.at[at].add(sign * step), width=2) for sign in (1, -1))
+        np.testing.assert_allclose(gradient[at], (up - down) / (2 * step), rtol=1e-6, atol=1e-9)
+
+
+def test_descending_on_synchrony_desynchronises():
+    key = jax.random.key(0)
+    zs = jnp.tile(jax.random.uniform(key, (30, 1)), (1, 6)) + 0.1 * jax.random.uniform(key, (30, 6))
+    before = losses.synchrony(zs)
+    gradient = jax.jit(jax.grad(lambda zs: jax.nn.relu(losses.synchrony(zs))))
+    for _ in range(200):
+        zs = zs - 5.0 * gradient(zs)
+    assert before > 0.9
+    assert losses.synchrony(zs) < 0.1

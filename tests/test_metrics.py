@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnjax import decode, encode, losses, metrics
+from snnjax import _penalties, decode, encode, losses, metrics
 
 # The examples in the docstrings of encode, decode, losses and metrics
 
 
 def documented():
-    for module in (encode, decode, losses, metrics):
+    for module in (encode, decode, losses, _penalties, metrics):
         for name, function in vars(module).items():
             if getattr(function, "__module__", "") == module.__name__ and name[0] != "_":
                 yield pytest.param(function, id=f"{module.__name__}.{name}")

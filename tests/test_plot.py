@@ -27,6 +27,14 @@ def _graph():
     return snn.Graph({"a": snn.LIF(), "b": snn.LI()}, edges)
 
 
+def _report(norm=((1.0, 10.0, 0.0), (0.1, 1e-3, 1e-9))):
+    norm = jnp.array(norm)
+    per_layer, scalar = jnp.zeros(len(norm)), jnp.array(1.0)
+    layers, nothing = ("first", "second")[: len(norm)], jnp.zeros(0)
+    options = {"leaves": (), "leaf_norm": nothing, "median": scalar, "limit": scalar, "loss": scalar}
+    return snn.metrics.GradientReport(layers, norm, 0 * norm, 0 * norm, per_layer, per_layer, **options)
+
+
 # Each function once with plain arguments, for the laws that all of them obey.
 _DRAW = {
     "raster": lambda **kw: plot.raster(np.eye(10), **kw),
@@ -34,6 +42,7 @@ _DRAW = {
     "firing_rates": lambda **kw: plot.firing_rates({"a": np.array([0.1, 0.2])}, **kw),
     "curves": lambda **kw: plot.curves(_HISTORY, ["train_loss"], **kw),
     "confusion_matrix": lambda **kw: plot.confusion_matrix(np.eye(3), **kw),
+    "gradients": lambda **kw: plot.gradients(_report(), **kw),
     "graph": lambda **kw: plot.graph(_graph(), **kw),
     "surrogate": lambda **kw: plot.surrogate(snn.SuperSpike(), **kw),
 }
@@ -278,3 +287,24 @@ def test_graph_shows_every_name_and_every_age():
     assert len(arrows) == 6
     columns = {text.get_text(): text.get_position()[0] for text in ax.texts if text.get_text()}
     assert columns["input"] < columns["a"] < columns["b"] < columns["output"]
+
+
+def test_gradients_are_drawn_by_layer_and_step():
+    ax = plot.gradients(_report(), dt=2.0, unit="ms", title="after one epoch")
+    drawn = ax.images[0].get_array()
+    np.testing.assert_allclose(drawn.compressed(), [0, 1, -1, -3, -9], atol=1e-6)
+    np.testing.assert_array_equal(drawn.mask, [[False, False, True], [False, False, False]])
+    assert ax.images[0].get_clim() == (pytest.approx(-9), pytest.approx(1))
+    assert _texts(ax.get_yticklabels()) == ["first", "second"]
+    assert ax.get_ylim() == (1.5, -0.5)  # the first on top
+    assert ax.get_xlim() == (-1, 5)
+    assert (ax.get_title(), ax.get_xlabel()) == ("after one epoch", "time (ms)")
+
+
+def test_gradients_that_are_zero_or_not_finite():
+    ax = plot.gradients(_report(((0.0, 0.0, 0.0),)))
+    assert not ax.images
+    ax = plot.gradients(_report(((1.0, jnp.inf, 1.0), (1e-30, 1.0, 1.0))))
+    assert ax.images[0].get_clim()[0] == pytest.approx(-12)
+    (mark,) = ax.patches
+    assert (mark.get_x(), mark.get_width(), mark.get_y(), mark.get_height()) == (0.5, 1.0, 0.5, 0.5)

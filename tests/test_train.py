@@ -239,3 +239,21 @@ def test_progress_with_tqdm(capsys):
     shown = capsys.readouterr().err
     assert "12/12" in shown
     assert "train accuracy" in shown
+
+
+def test_penalties_are_summed_over_spiking_layers():
+    k1, k2 = jr.split(jr.key(0))
+    model = snn.Sequential(eqx.nn.Linear(64, 8, key=k1), snn.LIF(), eqx.nn.Linear(8, 5, key=k2), snn.ALIF(), snn.LI())
+    encode = LOSS.encode
+
+    def penalty(zs, mask):
+        return 0.5 * snn.losses.rate_bounds(zs, 0.3, 0.4, mask)
+
+    example, key = (jr.uniform(jr.key(1), (64,)), 2), jr.key(0)
+    plain, _ = snn.train.Classify(encode=encode)(model, example, key)
+    value, metrics = snn.train.Classify(encode=encode, penalty=penalty)(model, example, key)
+    _, seen = snn.unroll(snn.probe(model), encode(example[0], key), record=snn.observations)
+    expected = sum(penalty(seen[name].out, None) for name in ("layers[1] (LIF)", "layers[3] (ALIF)"))
+    assert expected > 0
+    np.testing.assert_allclose(metrics["penalty"], expected, rtol=1e-6)
+    np.testing.assert_allclose(value, plain + expected, rtol=1e-6)

@@ -9,6 +9,7 @@ from ._axes import save as save
 from ._confusion_matrix import confusion_matrix as confusion_matrix
 from ._curves import curves as curves
 from ._firing_rates import firing_rates as firing_rates
+from ._gradients import gradients as gradients
 from ._graph import graph as graph
 from ._membrane import membrane as membrane
 from ._raster import raster as raster

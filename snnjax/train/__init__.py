@@ -8,6 +8,8 @@ from ._classify import Classify as Classify
 from ._fit import fit as fit
 from ._run import Fitted as Fitted
 from ._run import restore as restore
+from ._slope import choose_slope as choose_slope
+from ._slope import with_slope as with_slope
 from ._step import batch_loss as batch_loss
 from ._step import evaluate as evaluate
 from ._step import make_step as make_step

@@ -34,6 +34,9 @@ class Classify(eqx.Module):
         example as it is.
     - `loop`: how the backward pass goes through time.
     - `smoothing`: label smoothing, from 0 to below 1.
+    - `penalty`: a function `(zs, mask) -> scalar` of the spikes of one layer, `(time, *neurons)`, such as
+        `losses.rate_bounds` with its bounds and a weight, or None. Its sum over all spiking layers is added to the
+        loss, and is in the metrics under `penalty`.
 
     An example is `(x, label)` or `(x, label, mask)`.
 
@@ -53,26 +56,32 @@ class Classify(eqx.Module):
     encode: Callable | None = None
     loop: AbstractLoop = BPTT()
     smoothing: float = 0.0
+    penalty: Callable | None = None
 
     def logits(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, " classes"], dict[str, Array]]:
         """The scores of the classes for one example, and the firing rate of every spiking layer."""
-        scores, rates, _ = self._run(model, example, key)
-        return scores, rates
+        scores, spikes, mask, _ = self._run(model, example, key)
+        return scores, {n: firing_rate(zs, mask) for n, zs in spikes.items()}
 
-    def _run(self, model: PyTree, example: Any, key: Array) -> tuple[Array, dict[str, Array], Any]:
-        """The scores, the rates, and the final state."""
+    def _run(self, model: PyTree, example: Any, key: Array) -> tuple[Array, dict[str, Array], Any, Any]:
+        """The scores, the spikes of every spiking layer, the mask, and the final state."""
         x, _, *rest = example
         mask = rest[0] if rest else None
         encode_key, model_key = jr.split(key)
         xs = x if self.encode is None else self.encode(x, encode_key)
         final, (ys, spikes) = unroll(probe(model), xs, key=model_key, loop=self.loop, record=_outputs_and_spikes)
-        return self.readout(ys, mask), {n: firing_rate(zs, mask) for n, zs in spikes.items()}, final
+        return self.readout(ys, mask), spikes, mask, final
 
     def __call__(self, model: PyTree, example: Any, key: Array) -> tuple[Float[Array, ""], dict]:
-        scores, rates, final = self._run(model, example, key)
+        scores, spikes, mask, final = self._run(model, example, key)
         label = example[1]
+        rates = {n: firing_rate(zs, mask) for n, zs in spikes.items()}
         metrics = {"accuracy": is_correct(scores, label), "rates": rates}
         statistics = held(model)
         if statistics is not None:
             metrics["statistics"] = updated_by(statistics, final)
-        return cross_entropy(scores, label, smoothing=self.smoothing), metrics
+        value = cross_entropy(scores, label, smoothing=self.smoothing)
+        if self.penalty is not None and spikes:
+            metrics["penalty"] = sum(self.penalty(zs, mask) for zs in spikes.values())
+            value = value + metrics["penalty"]
+        return value, metrics

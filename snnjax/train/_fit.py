@@ -15,6 +15,7 @@ from .._progress import progress_bar
 from ..data import batches
 from ..data._batches import count_batches
 from ._run import Fitted, Run, begin, fresh, save
+from ._slope import with_slope
 from ._step import average, evaluate, make_step
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    slope: Callable | None = None,
 ) -> Fitted:
     """Train a model: shuffled batches, one compilation, a progress bar, evaluation, checkpoints.
 
@@ -56,6 +58,8 @@ def fit(
     - `folder`: where to write `metrics.jsonl` (a line per epoch) and `checkpoint.npz` (after every epoch).
     - `resume`: continue from the folder's checkpoint, bit for bit as if never interrupted.
     - `progress`: show the bar.
+    - `slope`: the slope of all surrogates by the number of steps taken, such as
+        `optax.linear_schedule(1.0, 25.0, 1000)`, or None to leave them as they are; see `with_slope`.
 
     **Returns:** a `Fitted`: the model, the history, the optimiser's state.
 
@@ -82,6 +86,8 @@ def fit(
             f"part of the training data back and pass it as `validation`."
         )
     settings = {"batch_size": batch_size, "patience": patience}
+    if slope is not None:
+        model = with_slope(model, slope(0))
     start = fresh(model, optimiser, key, early_stopping=patience is not None)
     run, history = begin(start, folder, resume, settings)
     step = make_step(optimiser, loss)
@@ -94,6 +100,8 @@ def fit(
             order_key, step_key, validation_key = jr.split(jr.fold_in(run.key, epoch), 3)
             model, opt_state, parts = run.model, run.opt_state, []
             for i, batch in enumerate(batches(data, batch_size, key=order_key)):
+                if slope is not None:
+                    model = with_slope(model, slope(epoch * steps_per_epoch + i))
                 model, opt_state, metrics = step(model, opt_state, batch, jr.fold_in(step_key, i))
                 parts.append((metrics, float(batch.weight.sum())))
                 if epoch == 0 and i == 0:
