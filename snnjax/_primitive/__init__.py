@@ -8,3 +8,5 @@ from .loop import Linear as Linear
 from .loop import run as run
 from .placed import placed as placed
 from .rows import rows as rows
+from .synapses import spread as spread
+from .synapses import spread_onto as spread_onto

@@ -11,3 +11,5 @@ from ._buckets import pad as pad
 from ._dataset import Dataset as Dataset
 from ._dataset import Split as Split
 from ._load import load as load
+from ._speech import log_mel as log_mel
+from ._speech import mel_bands as mel_bands

@@ -1,16 +1,29 @@
-"""Layers that `eqx.nn` lacks: norms through time, pooling of spikes, dropout over a sequence."""
+"""Layers that `eqx.nn` lacks: norms through time, pooling of spikes, structured and sparse connections."""
 
+from ._banded_linear import BandedLinear as BandedLinear
 from ._batch_norm import ThresholdBatchNorm as ThresholdBatchNorm
 from ._batch_norm_through_time import BatchNormThroughTime as BatchNormThroughTime
 from ._batch_norm_through_time import StepwiseState as StepwiseState
 from ._channels_last import channels_last as channels_last
+from ._dale_linear import DaleLinear as DaleLinear
 from ._gated_max_pool import AbstractScore as AbstractScore
 from ._gated_max_pool import FirstSpike as FirstSpike
 from ._gated_max_pool import GatedMaxPool as GatedMaxPool
 from ._gated_max_pool import SpikeCount as SpikeCount
+from ._masked_linear import MaskedLinear as MaskedLinear
+from ._profile import DiscProfile as DiscProfile
+from ._profile import ExponentialProfile as ExponentialProfile
+from ._profile import GaussianProfile as GaussianProfile
 from ._sequence_dropout import SequenceDropout as SequenceDropout
+from ._signed import Signed as Signed
+from ._sparse_linear import SparseLinear as SparseLinear
 from ._spiking_max_pool import SpikingMaxPool as SpikingMaxPool
 from ._steps import StepScale as StepScale
 from ._sum_pool import SumPool as SumPool
 from ._temporal_effective import temporal_effective_batch_norm as temporal_effective_batch_norm
 from ._upsample import Upsample as Upsample
+from ._wiring import Synapses as Synapses
+from ._wiring import distance_dependent as distance_dependent
+from ._wiring import fixed_in_degree as fixed_in_degree
+from ._wiring import fixed_out_degree as fixed_out_degree
+from ._wiring import fixed_probability as fixed_probability

@@ -22,6 +22,6 @@ containers = {
     "BatchNormThroughTime": lambda: _in_front(lambda: snn.nn.BatchNormThroughTime(_N, 300)),
     "StepScale": lambda: snn.Sequential(snn.LIF(tau=3.0), snn.nn.StepScale(300)),
     "Stateful": lambda: _in_front(
-        lambda: eqx.nn.SpectralNorm(eqx.nn.Linear(_N, _N, key=jr.key(0)), "weight", key=jr.key(1))
+        lambda: snn.Stateful(eqx.nn.SpectralNorm(eqx.nn.Linear(_N, _N, key=jr.key(0)), "weight", key=jr.key(1)))
     ),
 }
