@@ -67,7 +67,8 @@ def without_dropout(model: PyTree) -> PyTree:
     def is_norm(node: Any) -> bool:
         return isinstance(node, eqx.Module) and any(map(_is_kept, vars(node).values()))
 
-    return jax.tree.map(lambda n: n if is_norm(n) else eqx.nn.inference_mode(n), model, is_leaf=is_norm)
+    quiet = eqx.nn.inference_mode(model)
+    return jax.tree.map(lambda after, before: before if is_norm(after) else after, quiet, model, is_leaf=is_norm)
 
 
 def _times(layer: Any, gain: Any) -> Any:
