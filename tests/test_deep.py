@@ -108,3 +108,32 @@ def test_a_residual_network_with_statistics_of_the_batch_comes_into_range():
     rates = snn.metrics.firing_rates(snn.init.match_rates(model, xs), xs)
     assert len(rates) == 6
     assert all(0.05 <= rate <= 0.25 for rate in rates.values())
+
+
+def sew_resnet18(norm):
+    def build(key):
+        return snn.models.sew_resnet(10, 1, width=8, norm=norm, key=key)
+
+    model, statistics = eqx.nn.make_with_state(build)(jr.key(0))
+    return in_dtype(snn.with_statistics(model, statistics), jnp.float32)
+
+
+@pytest.mark.slow
+def test_a_sew_resnet_18_fires_and_learns():
+    """As it is made: what its norms put out is of the size of the threshold."""
+    loss = snn.train.Classify(
+        readout=READOUT, encode=lambda x, key: snn.encode.direct(x.reshape(1, 8, 8).astype(jnp.float32), 4)
+    )
+    model = sew_resnet18(snn.nn.ThresholdBatchNorm)
+    seen = deep.train(model, loss, DIGITS.train, steps=90, learning_rate=5e-3, key=jr.key(1))
+    deep.assert_every_layer_fires(seen, 20)
+    deep.assert_learns(seen, classes=10)
+
+
+@pytest.mark.slow
+def test_a_sew_resnet_18_without_norms_is_silent():
+    images = jnp.asarray(DIGITS.train.x[:16]).reshape(16, 1, 8, 8).astype(jnp.float32)
+    xs = jax.vmap(lambda x: snn.encode.direct(x, 4))(images)
+    rates = snn.metrics.firing_rates(sew_resnet18(lambda channels: eqx.nn.Identity()), xs)
+    assert len(rates) == 20
+    assert sum(float(rate) == 0 for rate in rates.values()) >= 18
