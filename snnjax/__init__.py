@@ -11,8 +11,6 @@ from . import functional as functional
 from . import init as init
 from . import losses as losses
 from . import metrics as metrics
-from . import models as models
-from . import nn as nn
 from . import plot as plot
 from . import train as train
 from ._cell import AbstractCell as AbstractCell
@@ -103,6 +101,8 @@ from ._unroll import unroll as unroll
 
 if TYPE_CHECKING:
     from . import export as export
+    from . import models as models
+    from . import nn as nn
     from ._kernel._elementwise import NotElementwise as NotElementwise
     from ._kernel.fused import Fused as Fused
     from ._kernel.parallel_in_time import NotLinear as NotLinear
@@ -175,6 +175,8 @@ __getattr__, __dir__ = _lazily(
     __name__,
     {
         "export": ".export",
+        "models": ".models",
+        "nn": ".nn",
         "NotElementwise": "._kernel._elementwise",
         "Fused": "._kernel.fused",
         "NotLinear": "._kernel.parallel_in_time",
