@@ -19,7 +19,7 @@ were compared on parts of the training data: a fifth of it for `digits`, each of
 training on the other four. So its settings have seen these two; the mean of the other four, which took part in no
 choice, is reported beside the mean of all six. `spoken` takes the same settings, which were tried on the indices 5-9
 before; that lucas' and theo's words of its test took part in the choice of features is the one exception to the rule
-that no test split decides anything. `--validate` tests in this way (on one fifth for `vowels`), and not on a test split.
+that no test split decides anything. `--validate` tests in this way (on one fifth for `vowels`), on no test split.
 
 All neurons but the readout put out spikes, 0 or 1; surrogate gradients by `snn.train.make_step`.
 """
