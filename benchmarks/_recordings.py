@@ -1,9 +1,12 @@
 """Reads the Free Spoken Digit Dataset from its archive; nothing is unpacked to disk, nothing unpickled."""
 
+import gzip
 import io
 import re
 import tarfile
 import wave
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,18 +29,12 @@ class Recordings(NamedTuple):
 def read(path: Path) -> Recordings:
     """All recordings `{digit}_{speaker}_{index}.wav` of an archive, in the order of their names.
 
-    Raises a `ValueError` for an archive without recordings, and for one that is not mono, 16 bits, and of one rate.
+    Raises a `ValueError` for a damaged archive, one without recordings, and sounds not mono, of 16 bits and one rate.
     """
-    found = {}
-    with tarfile.open(path, "r:*") as archive:
-        for member in archive:
-            name = _NAME.fullmatch(member.name)
-            if name is None or not member.isfile() or member.size > _LONGEST:
-                continue
-            file = archive.extractfile(member)
-            assert file is not None  # a regular file
-            digit, speaker, take = name.groups()
-            found[int(digit), speaker, int(take)] = _sound(member.name, file.read())
+    try:
+        found = dict(_members(path))
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{path} is no whole archive .tar.gz ({error}). Fetch it again.") from error
     if not found:
         raise ValueError(
             f"{path} holds no file of the name DIGIT_SPEAKER_INDEX.wav. Give the archive of the recordings of "
@@ -52,6 +49,21 @@ def read(path: Path) -> Recordings:
     return Recordings(
         sounds, rates.pop(), np.asarray(digits, np.int32), np.asarray(speakers), np.asarray(takes, np.int32)
     )
+
+
+def _members(path: Path) -> Iterator[tuple[tuple[int, str, int], tuple[np.ndarray, int]]]:
+    with gzip.open(path) as file:
+        with tarfile.open(fileobj=file, mode="r|") as archive:
+            for member in archive:
+                name = _NAME.fullmatch(member.name)
+                if name is None or not member.isfile() or member.size > _LONGEST:
+                    continue
+                sound = archive.extractfile(member)
+                assert sound is not None  # a regular file
+                digit, speaker, take = name.groups()
+                yield (int(digit), speaker, int(take)), _sound(member.name, sound.read())
+        while file.read(1 << 20):  # to the end, where the checksum is compared
+            pass
 
 
 def _sound(name: str, content: bytes) -> tuple[np.ndarray, int]:

@@ -191,6 +191,15 @@ def test_recordings_that_cannot_be_read(tmp_path, reader, files, what):
         reader.read(_archive(tmp_path / "a.tar.gz", files))
 
 
+def test_a_damaged_archive(tmp_path, reader):
+    sound = np.random.default_rng(3).integers(-999, 999, 9000)
+    content = _archive(tmp_path / "a.tar.gz", {"1_a_1.wav": _wav(sound)}).read_bytes()
+    for damaged in (content[:2000], content[:2000] + bytes(99) + content[2099:], b"text", b""):
+        (tmp_path / "b.tar.gz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="no whole archive"):
+            reader.read(tmp_path / "b.tar.gz")
+
+
 def test_steps_between_steps(warp):
     xs = np.random.default_rng(2).normal(size=(9, 3)).astype(np.float32)
     steps = np.array([-3.0, 0.0, 0.25, 4.5, 7.999, 8.0, 11.0], np.float32)
