@@ -81,11 +81,12 @@ def packed(z: Any) -> Any:
 def unpacked(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The steps and neurons of all spikes; most of the bytes are zero and looked at eight at a time."""
     columns = bits.shape[1]
-    flat = np.concatenate([bits.ravel(), np.zeros(-bits.size % 8, np.uint8)])
+    flat = bits.ravel() if bits.size % 8 == 0 else np.concatenate([bits.ravel(), np.zeros(-bits.size % 8, np.uint8)])
     words = np.flatnonzero(flat.view(np.uint64))
-    found = np.unpackbits(flat.reshape(-1, 8)[words][..., None], axis=-1, bitorder="little")
-    word, byte, bit = np.nonzero(found)
-    steps, column = np.divmod(8 * words[word] + byte, columns)
+    word, byte = np.nonzero(flat.reshape(-1, 8)[words])
+    at = 8 * words[word] + byte
+    which, bit = np.nonzero(np.unpackbits(flat[at][:, None], axis=1, bitorder="little"))
+    steps, column = np.divmod(at[which], columns)
     return steps, bit * columns + column
 
 
