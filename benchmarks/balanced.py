@@ -121,6 +121,7 @@ def main() -> None:
         by_name = {c.name: c for c in contestants}
         if options.brian2:
             report["ratios"] = {}
+            page.say(f"\nRatios of times on the clock; Brian2 {found['Brian2 Cython float64']['version']}:\n")
             for ours in OURS:
                 for theirs in THEIRS:
                     ratios = [a / b for a, b in zip(found[ours]["wall"], found[theirs]["wall"], strict=True)]
@@ -134,8 +135,9 @@ def main() -> None:
             profiled = Contestant(options.brian2, folder, "profiled", *PROFILED)
             report["profile"]["Brian2 C++ float64"] = profiled.ask("profile")
             contestants.append(profiled)
+        page.say("\nProcessor seconds:\n")
         for name, parts in report["profile"].items():
-            page.say(f"- {name}: " + ", ".join(f"{part} {value:.3g}" for part, value in parts.items()))
+            page.say(f"- {name}: " + ", ".join(f"{part} {value:.3f}" for part, value in parts.items()))
         for contestant in contestants:
             contestant.end()
     path = write(options.out, f"balanced_{options.neurons}", report, page)
