@@ -46,8 +46,8 @@ SECTIONS = (
         "balanced_10000",
         "A balanced network",
         "One second of a random network of excitatory and inhibitory neurons (CUBA) beside Brian2, in its default mode "
-        "and as C++; the same synapses and initial membranes, one thread each. In snnjax most of the time goes into the "
-        "neurons, whose state XLA goes through several times per step; in float64 twice as much.",
+        "and as C++; the same synapses and initial membranes, one thread each. In snnjax most of the time goes into "
+        "the neurons, whose state XLA goes through several times per step; in float64 twice as much.",
     ),
     (
         "balanced_4000",
