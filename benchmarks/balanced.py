@@ -69,10 +69,10 @@ def draw(folder: Path, neurons: int, steps: int, seed: int) -> int:
     return synapses.count
 
 
-def same_until(a: Contestant, b: Contestant) -> float:
+def same_until(a: Contestant, b: Contestant, steps: int) -> float:
     """The ms up to which two spike trains are equal."""
     one, other = (set(zip(*map(list, c.spikes()), strict=True)) for c in (a, b))
-    return DT * float(min((step for step, _ in one ^ other), default=np.inf))
+    return DT * float(min((step for step, _ in one ^ other), default=steps))
 
 
 def measure(contestants: list[Contestant], neurons: int, steps: int, rounds: int) -> dict[str, Any]:
@@ -121,19 +121,23 @@ def main() -> None:
         by_name = {c.name: c for c in contestants}
         if options.brian2:
             report["ratios"] = {}
+            page.say(f"\nRatios of times on the clock; Brian2 {found['Brian2 Cython float64']['version']}:\n")
             for ours in OURS:
                 for theirs in THEIRS:
                     ratios = [a / b for a, b in zip(found[ours]["wall"], found[theirs]["wall"], strict=True)]
                     report["ratios"][f"{ours} / {theirs}"] = statistics.median(ratios)
                     cpu = min(found[ours]["cpu"]) / min(found[theirs]["cpu"])
                     page.say(f"- {ours} / {theirs}: {statistics.median(ratios):.2f}, of processor time {cpu:.2f}")
-            report["same_spikes_until_ms"] = same_until(by_name["snnjax float64"], by_name["Brian2 C++ float64"])
+            report["same_spikes_until_ms"] = same_until(
+                by_name["snnjax float64"], by_name["Brian2 C++ float64"], options.steps
+            )
             page.say(f"- float64: the same spikes as in C++ for the first {report['same_spikes_until_ms']:.1f} ms")
             profiled = Contestant(options.brian2, folder, "profiled", *PROFILED)
             report["profile"]["Brian2 C++ float64"] = profiled.ask("profile")
             contestants.append(profiled)
+        page.say("\nProcessor seconds:\n")
         for name, parts in report["profile"].items():
-            page.say(f"- {name}: " + ", ".join(f"{part} {value:.3g}" for part, value in parts.items()))
+            page.say(f"- {name}: " + ", ".join(f"{part} {value:.3f}" for part, value in parts.items()))
         for contestant in contestants:
             contestant.end()
     path = write(options.out, f"balanced_{options.neurons}", report, page)

@@ -43,6 +43,18 @@ SECTIONS = (
     ("long_sequence", "Long sequences", "A stream, and truncated training, on sequences that are never all in memory."),
     ("events", "Events", "Time with the input as events over that with an array, SHD-shaped, batch 128."),
     (
+        "balanced_10000",
+        "A balanced network",
+        "One second of a random network of excitatory and inhibitory neurons (CUBA) beside Brian2, in its default mode "
+        "and as C++; the same synapses and initial membranes, one thread each. In snnjax most of the time goes into "
+        "the neurons, whose state XLA goes through several times per step; in float64 twice as much.",
+    ),
+    (
+        "balanced_4000",
+        "A balanced network of the published size",
+        "The same with 4000 neurons and the published weights.",
+    ),
+    (
         "parallel_in_time",
         "Parallel in time",
         "Time of a readout by an associative scan over that of its loop: on this device the loop is better.",

@@ -291,7 +291,7 @@ def _pair_transposed(ct: Any, x: Any, g: Any, *lists: Any, **sizes: int) -> list
 
 def _define(primitive: jex.Primitive, shape: Callable, everywhere: Callable, cpu: Callable) -> None:
     primitive.def_abstract_eval(shape)
-    primitive.def_impl(jax.jit(primitive.bind, static_argnames=("size", "longest")))
+    primitive.def_impl(jax.jit(cpu, static_argnames=("size", "longest")))
     mlir.register_lowering(primitive, mlir.lower_fun(everywhere, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(cpu, multiple_results=False), platform="cpu")
 

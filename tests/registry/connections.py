@@ -19,13 +19,13 @@ def _signed() -> snn.nn.SparseLinear:
 containers = {
     "SparseLinear": lambda: snn.Sequential(_sparse(0), snn.LIF(tau=3.0)),
     "SparseLinear-Recurrent": lambda: snn.Sequential(snn.Recurrent(snn.LIF(tau=3.0), _signed()), _sparse(1), snn.LI()),
-    "MaskedLinear": lambda: snn.Recurrent(
+    "MaskedLinear-Recurrent": lambda: snn.Recurrent(
         snn.LIF(tau=3.0), snn.nn.MaskedLinear(jnp.eye(4) + jnp.eye(4, k=1), key=jr.key(3))
     ),
-    "DaleLinear": lambda: snn.Sequential(
+    "DaleLinear-Recurrent": lambda: snn.Sequential(
         snn.Recurrent(snn.LIF(tau=3.0), snn.nn.DaleLinear(4, 4, 0.5, key=jr.key(4))), snn.LI()
     ),
-    "BandedLinear": lambda: snn.Sequential(
+    "BandedLinear-Recurrent": lambda: snn.Sequential(
         snn.nn.BandedLinear(4, 1, circular=True, key=jr.key(5)),
         snn.Recurrent(snn.LIF(tau=3.0), snn.nn.BandedLinear(4, 2, key=jr.key(6))),
     ),

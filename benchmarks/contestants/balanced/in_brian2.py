@@ -95,7 +95,7 @@ def in_process(folder: Path, name: str) -> None:
         net.run(steps * DT * ms, profile=True)
         return {part: float(spent / b.second) for part, spent in net.profiling_info}
 
-    serve(folder, name, {"built": built, "compiled": compiled}, run, profile)
+    serve(folder, name, {"version": b.__version__, "built": built, "compiled": compiled}, run, profile)
 
 
 def standalone(folder: Path, name: str, profiled: bool) -> None:
@@ -128,7 +128,7 @@ def standalone(folder: Path, name: str, profiled: bool) -> None:
         run()
         return {part: float(spent / b.second) for part, spent in net.profiling_info}
 
-    serve(folder, name, {"built": built, "compiled": compiled}, run, profile)
+    serve(folder, name, {"version": b.__version__, "built": built, "compiled": compiled}, run, profile)
 
 
 def main() -> None:
