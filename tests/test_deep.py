@@ -125,7 +125,7 @@ def test_a_sew_resnet_18_fires_and_learns():
         readout=READOUT, encode=lambda x, key: snn.encode.direct(x.reshape(1, 8, 8).astype(jnp.float32), 4)
     )
     model = sew_resnet18(snn.nn.ThresholdBatchNorm)
-    seen = deep.train(model, loss, DIGITS.train, steps=90, learning_rate=5e-3, key=jr.key(1))
+    seen = deep.train(model, loss, DIGITS.train, steps=65, learning_rate=5e-3, key=jr.key(1))
     deep.assert_every_layer_fires(seen, 20)
     deep.assert_learns(seen, classes=10)
 
