@@ -87,6 +87,6 @@ class Budget(AbstractLoop):
         except (ValueError, AssertionError, NameError) as error:  # the latter two: JAX's, for means over a named axis
             raise InputError(
                 f"Budget could not compile this model on its own: {error}\nIt takes models without parts that are only "
-                f"known where they are used. Inside of a `jax.shard_map` choose the loop with the help of `snn.memory`; "
-                f"so do for norms whose means are over a batch."
+                f"known where they are used. Inside of a `jax.shard_map` choose the loop with the help of `snn.memory` "
+                f"yourself, and for norms whose means are over a batch."
             ) from error
