@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ._cell import AbstractCell, AbstractSequenceCell, AbstractWholeSequenceCell, RunPart, Stateless, step_output
+from ._cell import AbstractCell, AbstractSequenceCell, RunPart, Stateless, step_output
 from ._container import Edge
 from ._misc import type_name
 from ._reset import AbstractReset, NoReset
 from ._surrogate import AbstractSpike
 from ._types import Key, Keys, Out, Trajectory
+from ._whole_sequence import AbstractWholeSequenceCell
 
 
 class Probed(eqx.Module):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Int, PyTree
 
-from ._cell import AbstractCell, AbstractSequenceCell, Stateless, advice, as_cell, needs_all
+from ._cell import AbstractCell, AbstractSequenceCell, Stateless, as_cell
 from ._errors import InputError, inside, join_path
 from ._kernel import AbstractKernel, Recompute
 from ._loop import BPTT, AbstractLoop, in_chunks, tile
@@ -17,6 +17,7 @@ from ._misc import split_key, type_name
 from ._parameter import resolve
 from ._statistics import updated_by, with_statistics
 from ._types import Key, Keys, Out, Trajectory
+from ._whole_sequence import advice, needs_all
 
 
 class _BadStep(Sequence):

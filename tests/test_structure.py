@@ -17,7 +17,7 @@ LAYERS = [
     ["_kernel", "_events"],
     ["_statistics"],
     ["_surrogate", "_reset", "_cell", "_loop", "_order", "_integrator", "_scale"],
-    ["_delay"],
+    ["_delay", "_whole_sequence"],
     ["_unroll", "_container", "_delayed_linear", "_spike", "_synapse"],
     ["_neuron"],
     ["_probe", "functional", "plan", "stream"],

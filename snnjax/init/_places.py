@@ -8,13 +8,14 @@ import equinox as eqx
 import jax
 from jaxtyping import PyTree
 
-from .._cell import AbstractCell, AbstractWholeSequenceCell, Stateful, Stateless
+from .._cell import AbstractCell, Stateful, Stateless
 from .._container import Edge, Graph, Parallel, Recurrent, Residual, Sequential
 from .._misc import type_name
 from .._parameter import AbstractParameter
 from .._probe import Probe, is_neuron_cell, is_spiking
 from .._reset import AbstractReset
 from .._surrogate import AbstractSpike
+from .._whole_sequence import AbstractWholeSequenceCell
 
 _Get = Callable[[PyTree], Any]
 

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .._cell import AbstractWholeSequenceCell, AllSeen, RunPart, advice
+from .._cell import RunPart
 from .._errors import InputError
 from .._misc import check_finite, check_positive, state_dtype
 from .._parameter import Param
 from .._statistics import kept
 from .._types import Key, Keys, Trajectory
+from .._whole_sequence import AbstractWholeSequenceCell, AllSeen, advice
 from ._channels import along_channels, check_channels, check_norm, holding
 from ._moments import AxisName, moments, moved, normalised
 
